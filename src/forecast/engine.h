@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_ENGINE_H
+#define FORECAST_ENGINE_H
+
+#include "options.h"
+#include "record.h"
+#include "score.h"
+
+/*
+ * The engine turns ticks into forecasts. It holds the learned state of every detector, a list of
+ * the detectors that have ticks waiting, and hands work out in batches:
+ *
+ *   loop thread    engine_want(detector)             after detector_accept gave it a tick
+ *   loop thread    engine_fill(batch)                at most one tick a detector, in order
+ *   any thread     batch_run(batch)                  pure computation: settle, learn, forecast
+ *   loop thread    engine_apply(batch)               struct forecast for each included channel
+ *
+ * Two batches make a pipeline: one fills while the other runs. From engine_fill to engine_apply
+ * the states that the batch names belong to batch_run, so for these detectors neither the states
+ * nor the scores may be read or written meanwhile; batches run one after the other in the order
+ * they were filled. All other calls are for the loop thread. Nothing here reads a clock, waits, or
+ * does I/O; batch_run allocates nothing and cannot fail.
+ */
+struct engine;
+struct batch;
+struct detector;
+
+struct engine_options {
+	/* Bytes that all states together may take; engine_add refuses beyond. 0: no limit. */
+	size_t memory_max;
+};
+
+int engine_create(struct engine **ret_engine, const struct engine_options *options);
+void engine_destroy(struct engine *engine);
+
+/*
+ * Makes room for the state of each channel that the detector has by now; to be called when a
+ * detector is new and again when a channel joined it (further calls change nothing). options are
+ * copied at the first call; later calls may pass NULL. 0, -ENOMEM, or E_TOO_MANY_SERIES if
+ * memory_max is reached; without room for a channel its ticks are passed over.
+ */
+int engine_add(
+        struct engine *engine, struct detector *detector, const struct forecast_options *options);
+
+/* Forgets a detector and its states. It must not be in a batch. */
+void engine_remove(struct engine *engine, struct detector *detector);
+
+/* Puts the detector on the due list, once however often it is wanted. */
+void engine_want(struct engine *engine, struct detector *detector);
+
+/* Whether any detector is due. */
+bool engine_is_due(const struct engine *engine);
+
+/* Bytes of all states. */
+size_t engine_memory(const struct engine *engine);
+
+/* A batch of at most capacity ticks. */
+int batch_create(struct batch **ret_batch, size_t capacity);
+void batch_destroy(struct batch *batch);
+
+/* Takes one tick of each due detector, in the order they became due, into an empty batch; a
+ * detector that has more ticks stays due. Returns how many ticks the batch holds. */
+size_t engine_fill(struct engine *engine, struct batch *batch);
+
+/* Learns from and forecasts at every tick of the batch. */
+void batch_run(struct batch *batch);
+
+/* Called for each channel that a tick included, in the order of the batch. forecast and what it
+ * points to are valid during the call. tick_newest: no later tick of the detector was known when
+ * the batch was filled, so that this forecast is news. */
+typedef void (*engine_forecast_fn)(void *user, struct detector *detector, uint32_t channel,
+        const struct tick *tick, const struct forecast *forecast);
+
+/* Hands the results of a batch that has run out, and empties the batch. */
+void engine_apply(
+        struct engine *engine, struct batch *batch, engine_forecast_fn on_forecast, void *user);
+
+/*
+ * The learned state of one series as bytes, for the database. It holds everything that the next
+ * forecasts depend on: saved, loaded into an engine with the same options and continued, the
+ * forecasts are those of an engine that was never interrupted, bit for bit.
+ *
+ * engine_state_size: bytes that engine_state_save writes now, 0 for a series that is not known.
+ * engine_state_save: writes them.
+ * engine_state_load: 0; E_VERSION for a state of another version, E_MISMATCH for another layout
+ * (the series then starts afresh), E_CORRUPT if the bytes are damaged, E_NOT_FOUND if the series
+ * has no room (engine_add first). The state is unchanged unless 0.
+ * engine_state_tick: number of the last tick the state contains; 0 and *ret_number, or
+ * E_NOT_FOUND if it contains none.
+ */
+size_t engine_state_size(
+        const struct engine *engine, const struct detector *detector, uint32_t channel);
+void engine_state_save(
+        const struct engine *engine, const struct detector *detector, uint32_t channel, void *to);
+int engine_state_load(struct engine *engine, const struct detector *detector, uint32_t channel,
+        const void *from, size_t size);
+int engine_state_tick(const struct engine *engine, const struct detector *detector,
+        uint32_t channel, uint64_t *ret_number);
+
+/* How good the forecasts of a series have been, for leads 1 to the horizon; to holds
+ * HORIZON_MAX. Returns the number of leads, 0 for a series that is not known. */
+uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
+        uint32_t channel, struct score *to);
+
+#endif

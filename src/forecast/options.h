@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_OPTIONS_H
+#define FORECAST_OPTIONS_H
+
+#include "span.h"
+
+#include <stdint.h>
+
+/* The experts; bit 1 << EXPERT_x of an expert mask takes part. */
+enum expert {
+	EXPERT_PERSISTENCE, /* the last value */
+	EXPERT_SMOOTH, /* exponentially smoothed level */
+	EXPERT_SEASONAL, /* smoothed level and profile of the season, quick */
+	EXPERT_SEASONAL_SLOW, /* the same, slow profile */
+	EXPERT_SEASONAL_LONG, /* the same over the long season (a week) */
+	EXPERT_RLS, /* linear in the last 24 values, season and level */
+	EXPERT_RLS_STIFF, /* the same, weights held near persistence */
+	EXPERT_RLS_LONG, /* linear in the last 96 values, season and level */
+	EXPERT_RLS_CROSS, /* as rls, with the detector's other channels */
+	EXPERT_RLS_SEASON, /* linear in deviations from the long season's profile */
+	EXPERTS
+};
+
+#define EXPERTS_ALL ((1u << EXPERTS) - 1)
+
+/* Name of an expert in configuration and results: "rls_long". */
+const char *expert_name(enum expert expert);
+
+/* Reads "persistence,seasonal,rls" or "all" into a mask. 0 or E_CONFIG. */
+int expert_mask_read(struct span names, uint32_t *ret_mask);
+
+/* Seasons that a series can have: the short and the long one. */
+#define SEASONS_MAX 2
+
+/*
+ * What decides how a detector's series are forecast. Fixed for the life of a detector: the layout
+ * of its states follows from it.
+ */
+struct forecast_options {
+	uint32_t horizon; /* steps to look ahead, 1 to HORIZON_MAX */
+	uint32_t experts; /* mask */
+	uint32_t seasons[SEASONS_MAX]; /* ticks, ascending; 0: found from calendar and data */
+	uint32_t season_max; /* longest season to look for, ticks */
+	uint32_t cross_channels; /* other channels that rls_cross sees at most */
+};
+
+/* Horizon 24, all experts, seasons found up to 2100 ticks, 8 other channels. */
+void forecast_options_init(struct forecast_options *options);
+
+/* 0, or E_CONFIG if a value is out of range. */
+int forecast_options_check(const struct forecast_options *options);
+
+#endif
