@@ -7,30 +7,50 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 	libinih-dev libsystemd-dev zlib1g-dev libcsv-dev libcmocka-dev libmosquitto-dev \
 	mosquitto mosquitto-clients sqlite3 openssl systemd mandoc gawk
 
-SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: deps build check bench install
+.PHONY: deps build demo check check-gcc check-clang check-threads bench install clean
 
 deps:
 	@missing=; for package in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || \
 			missing="$$missing $$package"; \
 	done; \
-	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && \
-		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -q -y \
+	[ -z "$$missing" ] || { $(AS_ROOT) apt-get update -q && \
+		$(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
 			--no-install-recommends $$missing; }
 
-$(BUILD)/build.ninja:
-	meson setup $(BUILD)
-
-build: $(BUILD)/build.ninja
+# The demo and the check install what is missing, so that each is one command on a fresh machine.
+build: deps
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
 	ninja -C $(BUILD)
 
-check: build
+demo: build
+	sh src/demo/demo.sh $(BUILD)
+
+check: check-gcc check-clang check-threads
+
+check-gcc: build
 	meson test -C $(BUILD) --print-errorlogs
+
+# The other compiler, with the address and undefined-behaviour sanitizers.
+check-clang: deps
+	@[ -f $(BUILD)-clang/build.ninja ] || CC=clang meson setup $(BUILD)-clang \
+		-Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
+	meson test -C $(BUILD)-clang --print-errorlogs --timeout-multiplier 5
+
+# Whatever runs on more than one thread, with the thread sanitizer.
+check-threads: deps
+	@[ -f $(BUILD)-threads/build.ninja ] || meson setup $(BUILD)-threads \
+		-Db_sanitize=thread -Db_lundef=false -Dbench=false
+	meson test -C $(BUILD)-threads --print-errorlogs --timeout-multiplier 5 \
+		--suite loop --suite mqtt --suite daemon --suite system
 
 bench: build
 	meson test -C $(BUILD) --benchmark --verbose
 
 install: build
 	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-clang $(BUILD)-threads
