@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inbox.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* Room in each half that only news of the connection may use: a dozen of it, each with a phrase. */
+#define NEWS_ROOM 4096
+
+#define HALVES 2
+
+struct inbox {
+	struct inbox_options options;
+	pthread_mutex_t mutex;
+	pthread_cond_t room; /* a half has been emptied */
+	char *memory; /* both halves */
+	size_t half_bytes;
+	size_t used[HALVES]; /* under mutex */
+	int filling; /* under mutex: the half that is written; the other is being read */
+	bool closed; /* under mutex */
+	struct inbox_counters counters; /* under mutex */
+};
+
+static int create_lock(struct inbox *inbox) {
+	pthread_condattr_t attributes;
+
+	int r = pthread_condattr_init(&attributes);
+	if (r != 0)
+		return -r;
+
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	r = pthread_cond_init(&inbox->room, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (r == 0)
+		r = pthread_mutex_init(&inbox->mutex, NULL);
+	return -r;
+}
+
+int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) {
+	struct inbox *inbox = calloc(1, sizeof(*inbox));
+	if (!inbox)
+		return -ENOMEM;
+
+	inbox->options = *options;
+	inbox->half_bytes = options->bytes / HALVES & ~(size_t)7;
+	if (inbox->half_bytes < 2 * NEWS_ROOM)
+		inbox->half_bytes = 2 * NEWS_ROOM;
+	inbox->memory = mmap(NULL, HALVES * inbox->half_bytes, PROT_READ | PROT_WRITE,
+	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (inbox->memory == MAP_FAILED) {
+		free(inbox);
+		return -ENOMEM;
+	}
+
+	int r = create_lock(inbox);
+	if (r < 0) {
+		munmap(inbox->memory, HALVES * inbox->half_bytes);
+		free(inbox);
+		return r;
+	}
+	*ret_inbox = inbox;
+	return 0;
+}
+
+void inbox_destroy(struct inbox *inbox) {
+	if (!inbox)
+		return;
+	pthread_mutex_destroy(&inbox->mutex);
+	pthread_cond_destroy(&inbox->room);
+	munmap(inbox->memory, HALVES * inbox->half_bytes);
+	free(inbox);
+}
+
+static char *half(struct inbox *inbox, int which) {
+	return inbox->memory + (size_t)which * inbox->half_bytes;
+}
+
+static struct timespec deadline_after(unsigned ms) {
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
+/* Under mutex. Waits until the half being filled holds at most `limit` bytes. */
+static bool await_room(struct inbox *inbox, size_t limit) {
+	if (inbox->used[inbox->filling] <= limit)
+		return true;
+
+	inbox->counters.waits++;
+	struct timespec deadline = deadline_after(inbox->options.wait_ms);
+	while (inbox->used[inbox->filling] > limit) {
+		if (inbox->closed)
+			return false;
+		if (pthread_cond_timedwait(&inbox->room, &inbox->mutex, &deadline) == ETIMEDOUT)
+			return inbox->used[inbox->filling] <= limit;
+	}
+	return true;
+}
+
+/* Under mutex. */
+static void append(struct inbox *inbox, const struct mail *mail, size_t size) {
+	mail_pack(half(inbox, inbox->filling) + inbox->used[inbox->filling], mail);
+	inbox->used[inbox->filling] += size;
+	if (mail->kind != MAIL_MESSAGE)
+		return;
+	inbox->counters.messages++;
+	inbox->counters.bytes += mail->topic.length + mail->payload.length;
+}
+
+/* Under mutex. Sets *ret_first if the mail is the first in its half. */
+static int put(struct inbox *inbox, const struct mail *mail, bool *ret_first) {
+	size_t size = mail_packed_size(mail);
+	bool message = mail->kind == MAIL_MESSAGE;
+	size_t capacity = inbox->half_bytes - (message ? NEWS_ROOM : 0);
+
+	if (size > capacity) {
+		inbox->counters.too_large++;
+		return E_TOO_LARGE;
+	}
+	if (message && !await_room(inbox, capacity - size)) {
+		inbox->counters.shed++;
+		return E_OVERFLOW;
+	}
+	if (inbox->used[inbox->filling] > capacity - size)
+		return E_OVERFLOW;
+
+	*ret_first = inbox->used[inbox->filling] == 0;
+	append(inbox, mail, size);
+	return 0;
+}
+
+int inbox_push(struct inbox *inbox, const struct mail *mail) {
+	bool first = false;
+
+	pthread_mutex_lock(&inbox->mutex);
+	int r = put(inbox, mail, &first);
+	pthread_mutex_unlock(&inbox->mutex);
+
+	if (first && inbox->options.wake)
+		inbox->options.wake(inbox->options.context);
+	return r;
+}
+
+struct span inbox_take(struct inbox *inbox) {
+	pthread_mutex_lock(&inbox->mutex);
+	int taken = inbox->filling;
+	size_t length = inbox->used[taken];
+
+	inbox->filling = !taken;
+	inbox->used[inbox->filling] = 0;
+	pthread_cond_broadcast(&inbox->room);
+	pthread_mutex_unlock(&inbox->mutex);
+	return span_of(half(inbox, taken), length);
+}
+
+void inbox_close(struct inbox *inbox) {
+	pthread_mutex_lock(&inbox->mutex);
+	inbox->closed = true;
+	pthread_cond_broadcast(&inbox->room);
+	pthread_mutex_unlock(&inbox->mutex);
+}
+
+struct inbox_counters inbox_counters(struct inbox *inbox) {
+	pthread_mutex_lock(&inbox->mutex);
+	struct inbox_counters counters = inbox->counters;
+	counters.pending_bytes = inbox->used[inbox->filling];
+	pthread_mutex_unlock(&inbox->mutex);
+	return counters;
+}
