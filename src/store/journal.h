@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "rows.h"
+#include "text.h"
+
+#include <stddef.h>
+
+/*
+ * What the next transaction holds: typed records in one arena that the loop appends to and hands
+ * to the write lane whole. The daemon keeps two: one fills while the other is committed. A journal
+ * stays as it is when its commit fails, so it can be committed again; journal_reset empties it.
+ * Zero-initialised it is empty and ready.
+ *
+ * Each journal_x copies what it is given and returns 0; -ENOMEM (nothing was added); E_ENCODING for
+ * text that is not UTF-8; E_NAME for text with control characters.
+ */
+struct journal {
+	struct text records;
+	struct reading_row *readings;
+	size_t reading_count, reading_capacity;
+};
+
+void journal_finish(struct journal *journal);
+
+/* Empties it; keeps the memory. */
+void journal_reset(struct journal *journal);
+
+bool journal_is_empty(const struct journal *journal);
+
+/* Bytes held, for a bound on what waits. */
+size_t journal_size(const struct journal *journal);
+
+/* Adds a detector or changes the one with this id. So does journal_series. */
+int journal_detector(struct journal *journal, const struct detector_row *row);
+int journal_series(struct journal *journal, const struct series_row *row);
+
+/* A reading with the series and time of an earlier one replaces it. */
+int journal_reading(struct journal *journal, const struct reading_row *row);
+
+/* A forecast with the series and issue of an earlier one replaces it. */
+int journal_forecast(struct journal *journal, const struct forecast_row *row);
+int journal_anomaly(struct journal *journal, const struct anomaly_row *row);
+int journal_score(struct journal *journal, const struct score_row *row);
+
+/* Takes row->bytes.length, not row->bytes.data: *ret_bytes is where the caller writes them, before
+ * the next call for this journal. */
+int journal_state(struct journal *journal, const struct state_row *row, void **ret_bytes);
+
+/* All detectors' states contain all their readings up to this sequence, so that a recovery may
+ * begin after it: the sequence at which the oldest state still unsaved last was saved. */
+int journal_floor(struct journal *journal, uint64_t sequence);
+
+int journal_model(struct journal *journal, const struct model_row *row);
+int journal_learning(struct journal *journal, const struct learning_row *row);
+
+/* One row of the table `meta`. The daemon keeps these keys, which `xlstmctl status` shows:
+ * "version", "instance", "started" (milliseconds), "model", "stats" (the JSON that it publishes).
+ */
+int journal_meta(struct journal *journal, struct span key, struct span value);
+
+/* For store_commit: the records in the order they were added, but readings, which lie in
+ * journal->readings. */
+enum journal_kind {
+	JOURNAL_DETECTOR,
+	JOURNAL_SERIES,
+	JOURNAL_FORECAST,
+	JOURNAL_ANOMALY,
+	JOURNAL_SCORE,
+	JOURNAL_STATE,
+	JOURNAL_MODEL,
+	JOURNAL_LEARNING,
+	JOURNAL_META,
+	JOURNAL_KINDS
+};
+
+struct meta_row {
+	struct span key;
+	struct span value;
+};
+
+union journal_row {
+	struct detector_row detector;
+	struct series_row series;
+	struct forecast_row forecast;
+	struct anomaly_row anomaly;
+	struct score_row score;
+	struct state_row state;
+	struct model_row model;
+	struct learning_row learning;
+	struct meta_row meta;
+};
+
+/* Reads the record at *at (0 for the first) and moves *at behind it; spans point into the
+ * journal. False at the end. */
+bool journal_next(const struct journal *journal, size_t *at, enum journal_kind *ret_kind,
+        union journal_row *ret_row);
+
+#endif
