@@ -36,9 +36,7 @@
 	X(E_USAGE, -1029, "usage", "wrong usage")
 
 #define ERROR_ENUM(code, value, name, text) code = (value),
-enum error {
-	ERRORS(ERROR_ENUM)
-};
+enum error { ERRORS(ERROR_ENUM) };
 #undef ERROR_ENUM
 
 /* Short name in lower case, as counted in `stats`: "late"; "errno_28" for -ENOSPC. The result for

@@ -21,9 +21,9 @@ static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e
 /* A decimal number taken apart: mantissa * 10^exponent. */
 struct decimal {
 	bool negative;
-	uint64_t mantissa;	/* the first nineteen digits */
+	uint64_t mantissa; /* the first nineteen digits */
 	int exponent;
-	bool exact;		/* all digits fit into the mantissa */
+	bool exact; /* all digits fit into the mantissa */
 };
 
 static bool is_digit(char c) {
@@ -116,8 +116,8 @@ int num_read(struct span text, double *ret_value) {
 	if (decimal.exact && decimal.mantissa <= UINT64_C(1) << 53 &&
 		abs(decimal.exponent) <= POWER_MAX) {
 		value = (double)decimal.mantissa;
-		value = decimal.exponent < 0 ? value / powers[-decimal.exponent] :
-					       value * powers[decimal.exponent];
+		value = decimal.exponent < 0 ? value / powers[-decimal.exponent]
+					     : value * powers[decimal.exponent];
 		value = decimal.negative ? -value : value;
 	} else {
 		value = read_slowly(text);

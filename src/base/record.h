@@ -17,7 +17,7 @@
  */
 
 /* Quantile levels of every forecast: 0.1 to 0.9 by 0.1. */
-#define QUANTILES 9
+#define QUANTILES       9
 #define QUANTILE_MEDIAN 4
 
 /* Bytes of a detector's or channel's name at the most. */
@@ -33,19 +33,19 @@
 struct reading {
 	struct span detector;
 	struct span channel;
-	struct span unit;	/* empty if the message named none */
-	int64_t time_ms;	/* TIME_NONE: the message named none, arrival counts */
-	double value;		/* NAN: the message says that there is no value (null) */
+	struct span unit; /* empty if the message named none */
+	int64_t time_ms; /* TIME_NONE: the message named none, arrival counts */
+	double value; /* NAN: the message says that there is no value (null) */
 };
 
 /* One row of a detector's channel values, one per period of its clock. */
 struct tick {
-	int64_t time_ms;	/* of the period: a multiple of the step from the clock's phase */
-	uint64_t number;	/* periods since the detector's first */
+	int64_t time_ms; /* of the period: a multiple of the step from the clock's phase */
+	uint64_t number; /* periods since the detector's first */
 	uint32_t channels;
-	bool newest;		/* no later tick of this detector is known: its forecast is news */
-	uint64_t included[CHANNELS_MAX / 64];	/* bit c: channel c steps in this tick */
-	double values[CHANNELS_MAX];	/* NAN: missing; meaningless where not included */
+	bool newest; /* no later tick of this detector is known: its forecast is news */
+	uint64_t included[CHANNELS_MAX / 64]; /* bit c: channel c steps in this tick */
+	double values[CHANNELS_MAX]; /* NAN: missing; meaningless where not included */
 };
 
 static inline bool tick_includes(const struct tick *tick, uint32_t channel) {
@@ -53,24 +53,24 @@ static inline bool tick_includes(const struct tick *tick, uint32_t channel) {
 }
 
 enum forecast_status {
-	FORECAST_WARMING,	/* not yet scored against persistence */
+	FORECAST_WARMING, /* not yet scored against persistence */
 	FORECAST_OK,
-	FORECAST_STALE,		/* the sensor is silent */
+	FORECAST_STALE, /* the sensor is silent */
 };
 
 /* What is to come of one series, seen from one tick. */
 struct forecast {
-	uint32_t series;	/* id in registry and database */
+	uint32_t series; /* id in registry and database */
 	enum forecast_status status;
-	int64_t issued_ms;	/* time of the tick it was made at; step k is for issued + k * step */
+	int64_t issued_ms; /* time of the tick it was made at; step k is for issued + k * step */
 	int64_t step_ms;
-	uint64_t seen;		/* observations so far */
-	double observed;	/* value at the tick, NAN if missing */
-	double anomaly;		/* 0..1 inside the predicted range of this observation, above 1 outside */
-	double skill;		/* 1 - MAE / MAE of persistence, rolling; NAN while warming */
-	uint32_t horizon;	/* steps */
-	const float *mean;	/* [horizon] in the unit of the readings */
-	const float *quantiles;	/* [QUANTILES][horizon], ascending over the first index */
+	uint64_t seen; /* observations so far */
+	double observed; /* value at the tick, NAN if missing */
+	double anomaly; /* 0..1 inside the predicted range of this observation, above 1 outside */
+	double skill; /* 1 - MAE / MAE of persistence, rolling; NAN while warming */
+	uint32_t horizon; /* steps */
+	const float *mean; /* [horizon] in the unit of the readings */
+	const float *quantiles; /* [QUANTILES][horizon], ascending over the first index */
 };
 
 #endif

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FIRST_CAPACITY 64	/* a power of two */
+#define FIRST_CAPACITY 64 /* a power of two */
 
 /* A slot is free while its key has no data. */
 struct slot {
@@ -15,7 +15,7 @@ struct slot {
 
 struct table {
 	struct slot *slots;
-	size_t capacity;	/* a power of two, at most three quarters in use */
+	size_t capacity; /* a power of two, at most three quarters in use */
 	size_t count;
 	uint64_t seed[2];
 };
@@ -39,8 +39,9 @@ static void sip_round(uint64_t v[4]) {
 
 /* SipHash-1-3. */
 static uint64_t sip_hash(const uint64_t seed[2], struct span key) {
-	uint64_t v[4] = { seed[0] ^ UINT64_C(0x736f6d6570736575), seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		seed[0] ^ UINT64_C(0x6c7967656e657261), seed[1] ^ UINT64_C(0x7465646279746573) };
+	uint64_t v[4] = { seed[0] ^ UINT64_C(0x736f6d6570736575),
+		seed[1] ^ UINT64_C(0x646f72616e646f6d), seed[0] ^ UINT64_C(0x6c7967656e657261),
+		seed[1] ^ UINT64_C(0x7465646279746573) };
 	size_t whole = key.length / 8 * 8;
 	uint64_t word;
 
@@ -89,12 +90,10 @@ void table_destroy(struct table *table) {
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
-static struct slot *find_slot(
-	struct slot *slots, size_t capacity, struct span key, uint32_t hash) {
+static struct slot *find_slot(struct slot *slots, size_t capacity, struct span key, uint32_t hash) {
 	size_t at = hash & (capacity - 1);
 
-	while (slots[at].key.data &&
-		(slots[at].hash != hash || !span_equal(slots[at].key, key)))
+	while (slots[at].key.data && (slots[at].hash != hash || !span_equal(slots[at].key, key)))
 		at = (at + 1) & (capacity - 1);
 	return &slots[at];
 }

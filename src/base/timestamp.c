@@ -10,9 +10,9 @@
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-#define WEEK (7 * DAY)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define WEEK   (7 * DAY)
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar (H. Hinnant, "chrono-compatible
  * low-level date algorithms"): years run from March, so that leap days come last. */
@@ -21,8 +21,7 @@ static int64_t days_from_date(int year, int month, int day) {
 	int64_t era = (y >= 0 ? y : y - 399) / 400;
 	int64_t year_of_era = y - era * 400;
 	int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	int64_t day_of_era =
-		year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
 
 	return era * 146097 + day_of_era - 719468;
 }
@@ -106,8 +105,7 @@ static bool take_fraction(struct span *rest, int *ret_ms) {
 static bool take_clock(struct span *rest, int64_t *ret_ms) {
 	int hour, minute, second = 0, fraction = 0;
 
-	if (!take_number(rest, 2, &hour) || !take_char(rest, ':') ||
-		!take_number(rest, 2, &minute))
+	if (!take_number(rest, 2, &hour) || !take_char(rest, ':') || !take_number(rest, 2, &minute))
 		return false;
 	if (take_char(rest, ':')) {
 		if (!take_number(rest, 2, &second))
@@ -213,7 +211,12 @@ struct unit {
 
 /* From the largest, for writing. */
 static const struct unit units[] = {
-	{ "w", WEEK }, { "d", DAY }, { "h", HOUR }, { "m", MINUTE }, { "s", SECOND }, { "ms", 1 },
+	{"w",   WEEK  },
+	{ "d",  DAY   },
+	{ "h",  HOUR  },
+	{ "m",  MINUTE},
+	{ "s",  SECOND},
+	{ "ms", 1     },
 };
 #define UNITS (sizeof(units) / sizeof(units[0]))
 
@@ -257,7 +260,7 @@ size_t duration_write(char to[TIME_TEXT_MAX], int64_t ms) {
 
 	while (unit < UNITS - 1 && (ms == 0 || ms % units[unit].ms != 0))
 		unit++;
-	int length = snprintf(to, TIME_TEXT_MAX, "%lld%s", (long long)(ms / units[unit].ms),
-		units[unit].name);
+	int length = snprintf(
+		to, TIME_TEXT_MAX, "%lld%s", (long long)(ms / units[unit].ms), units[unit].name);
 	return (size_t)length;
 }
