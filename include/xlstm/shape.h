@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XLSTM_SHAPE_H
+#define XLSTM_SHAPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What a network looks like: a stack of blocks around one residual stream of `width` values, with
+ * an optional linear map in front and behind (Beck et al. 2024, arXiv 2405.04517).
+ *
+ *	inputs -> [embed] -> block ... block -> [norm] = features -> [head] -> outputs
+ */
+
+enum xlstm_block_kind {
+	XLSTM_SLSTM = 1, /* scalar memory with recurrent mixing inside heads, then feed-forward */
+	XLSTM_MLSTM, /* matrix memory between an up- and a down-projection */
+	XLSTM_FEEDFORWARD, /* no memory: the gated feed-forward part alone */
+};
+
+struct xlstm_block_shape {
+	enum xlstm_block_kind kind;
+	uint32_t heads; /* divide width (sLSTM) or inner (mLSTM) */
+	uint32_t taps; /* of the causal convolution; 0: none */
+	uint32_t inner; /* mLSTM: width between the projections, a multiple of 4 */
+	uint32_t feedforward; /* inner width of the gated feed-forward part; 0: none */
+};
+
+#define XLSTM_BLOCKS_MAX 64
+
+struct xlstm_shape {
+	uint32_t inputs; /* values per step; 0: no embedding, the step takes `width` values */
+	uint32_t width; /* of the residual stream */
+	uint32_t outputs; /* 0: no head, the step gives features only */
+	uint32_t plain_end; /* 1: no norm after the last block */
+	uint32_t block_count;
+	struct xlstm_block_shape blocks[XLSTM_BLOCKS_MAX];
+};
+
+/* The published block of each kind over a stream of this width: 4 taps, inner width 2*width and
+ * feed-forward width 1.3*width, both rounded up to a multiple of 64. */
+struct xlstm_block_shape xlstm_block_published(
+        enum xlstm_block_kind kind, uint32_t width, uint32_t heads);
+
+/* 0, or the XLSTM_E_ code that names the first thing wrong. */
+int xlstm_shape_check(const struct xlstm_shape *shape);
+
+#endif

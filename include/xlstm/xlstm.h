@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XLSTM_XLSTM_H
+#define XLSTM_XLSTM_H
+
+/* libxlstm: extended long short-term memory (Beck et al. 2024). No threads, logs, clocks or
+ * globals; errors are returned. */
+#include "xlstm/error.h"
+#include "xlstm/model.h"
+#include "xlstm/shape.h"
+#include "xlstm/step.h"
+#include "xlstm/weights.h"
+
+#endif

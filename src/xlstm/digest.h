@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XLSTM_DIGEST_H
+#define XLSTM_DIGEST_H
+
+#include "xlstm/shape.h"
+
+/* FNV-1a, 64 bits: tells models and layouts apart, is no protection against forgery. */
+static inline uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t count) {
+	const unsigned char *byte = bytes;
+	for (size_t i = 0; i < count; i++)
+		digest = (digest ^ byte[i]) * 0x100000001b3u;
+	return digest;
+}
+
+static inline uint64_t digest_number(uint64_t digest, uint32_t number) {
+	unsigned char bytes[4] = { (unsigned char)number, (unsigned char)(number >> 8),
+		(unsigned char)(number >> 16), (unsigned char)(number >> 24) };
+	return digest_bytes(digest, bytes, sizeof(bytes));
+}
+
+static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *shape) {
+	uint64_t digest = digest_number(0xcbf29ce484222325u, version);
+	digest = digest_number(digest, shape->inputs);
+	digest = digest_number(digest, shape->width);
+	digest = digest_number(digest, shape->outputs);
+	digest = digest_number(digest, shape->plain_end);
+	for (uint32_t i = 0; i < shape->block_count; i++) {
+		const struct xlstm_block_shape *block = &shape->blocks[i];
+		digest = digest_number(digest, block->kind);
+		digest = digest_number(digest, block->heads);
+		digest = digest_number(digest, block->taps);
+		digest = digest_number(digest, block->inner);
+		digest = digest_number(digest, block->feedforward);
+	}
+	return digest;
+}
+
+#endif

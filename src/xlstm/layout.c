@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Symbolic sizes. Each is zero in a block that has no tensor of this size, and a tensor with a zero
+ * size does not exist. */
+enum dim {
+	DIM_END, /* no further dimension */
+	DIM_ONE,
+	DIM_FOUR,
+	DIM_WIDTH, /* in every block with a memory */
+	DIM_CHANNELS, /* of the convolution */
+	DIM_TAPS,
+	/* mLSTM */
+	DIM_M_WIDTH,
+	DIM_INNER,
+	DIM_TWO_INNER,
+	DIM_THREE_INNER,
+	DIM_QKV_BLOCKS,
+	DIM_M_HEADS,
+	/* sLSTM */
+	DIM_S_HEADS,
+	DIM_S_WIDTH,
+	DIM_FOUR_WIDTH,
+	DIM_UNITS,
+	DIM_FOUR_UNITS,
+	/* feed-forward */
+	DIM_FFN_WIDTH,
+	DIM_FFN,
+	DIM_TWO_FFN,
+	/* ends */
+	DIM_END_WIDTH,
+	DIM_NORM_WIDTH,
+	DIM_INPUTS,
+	DIM_EMBED_WIDTH,
+	DIM_OUTPUTS,
+	DIM_COUNT,
+};
+
+struct tensor_row {
+	const char *name;
+	enum tensor_id id;
+	enum dim dims[3];
+	enum start start;
+	bool decays;
+};
+
+/* The one list of tensors. Decay as published: names with "weight" and without "norm". */
+static const struct tensor_row tensor_rows[] = {
+	{"xlstm_norm.weight",                    T_NORM,        { DIM_WIDTH },                          START_ZERO,        false},
+	{ "xlstm.conv1d.conv.weight",            T_CONV_W,      { DIM_CHANNELS, DIM_ONE, DIM_TAPS },    START_UNIFORM,
+         true	                                                                                                           },
+	{ "xlstm.conv1d.conv.bias",              T_CONV_B,      { DIM_CHANNELS },                       START_UNIFORM,     false},
+
+	{ "xlstm.proj_up.weight",                T_UP,          { DIM_TWO_INNER, DIM_WIDTH },           START_SMALL,       true },
+	{ "xlstm.q_proj.weight",                 T_Q,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
+	{ "xlstm.k_proj.weight",                 T_K,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
+	{ "xlstm.v_proj.weight",                 T_V,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
+	{ "xlstm.mlstm_cell.igate.weight",       T_INPUT_GATE,  { DIM_M_HEADS, DIM_THREE_INNER },
+         START_ZERO,	                                                                                               true },
+	{ "xlstm.mlstm_cell.igate.bias",         T_INPUT_BIAS,  { DIM_M_HEADS },                        START_INPUT_BIAS,  false},
+	{ "xlstm.mlstm_cell.fgate.weight",       T_FORGET_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
+         START_ZERO,	                                                                                               true },
+	{ "xlstm.mlstm_cell.fgate.bias",         T_FORGET_BIAS, { DIM_M_HEADS },                        START_FORGET_BIAS, false},
+	{ "xlstm.mlstm_cell.outnorm.weight",     T_HEAD_NORM,   { DIM_INNER },                          START_ZERO,        false},
+	{ "xlstm.learnable_skip",                T_SKIP,        { DIM_INNER },                          START_ONE,         false},
+	{ "xlstm.proj_down.weight",              T_DOWN,        { DIM_M_WIDTH, DIM_INNER },             START_WANG,        true },
+
+ /* The published member `fgate` makes the input gate and `igate` the forget gate. */
+	{ "xlstm.fgate.weight",                  T_W_I,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
+	{ "xlstm.igate.weight",                  T_W_F,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
+	{ "xlstm.zgate.weight",                  T_W_Z,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
+	{ "xlstm.ogate.weight",                  T_W_O,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
+	{ "xlstm.slstm_cell._recurrent_kernel_", T_RECURRENT,
+         { DIM_S_HEADS, DIM_FOUR_UNITS, DIM_UNITS },                                                    START_ZERO,        false},
+	{ "xlstm.slstm_cell._bias_",             T_BIAS,        { DIM_FOUR_WIDTH },                     START_SLSTM_BIAS,  false},
+	{ "xlstm.group_norm.weight",             T_HEAD_NORM,   { DIM_S_WIDTH },                        START_ZERO,        false},
+
+	{ "ffn_norm.weight",                     T_FFN_NORM,    { DIM_FFN_WIDTH },                      START_ZERO,        false},
+	{ "ffn.proj_up.weight",                  T_FFN_UP,      { DIM_TWO_FFN, DIM_FFN_WIDTH },         START_SMALL,       true },
+	{ "ffn.proj_down.weight",                T_FFN_DOWN,    { DIM_FFN_WIDTH, DIM_FFN },             START_WANG,        true },
+
+	{ "post_blocks_norm.weight",             T_LAST_NORM,   { DIM_NORM_WIDTH },                     START_ZERO,        false},
+	{ "embed.weight",                        T_EMBED_W,     { DIM_END_WIDTH, DIM_INPUTS },          START_SMALL,       true },
+	{ "embed.bias",	                  T_EMBED_B,     { DIM_EMBED_WIDTH },                    START_ZERO,        false},
+	{ "head.weight",	                 T_HEAD_W,      { DIM_OUTPUTS, DIM_END_WIDTH },         START_ZERO,        true },
+	{ "head.bias",	                   T_HEAD_B,      { DIM_OUTPUTS },                        START_ZERO,        false},
+};
+
+#define TENSOR_ROWS (sizeof(tensor_rows) / sizeof(tensor_rows[0]))
+
+static void resolve_dims(
+        size_t dims[DIM_COUNT], const struct block_layout *block, const struct xlstm_shape *shape) {
+	size_t width = shape->width;
+
+	memset(dims, 0, DIM_COUNT * sizeof(dims[0]));
+	dims[DIM_ONE] = 1;
+	dims[DIM_FOUR] = 4;
+	if (block->taps) {
+		dims[DIM_CHANNELS] = block->channels;
+		dims[DIM_TAPS] = block->taps;
+	}
+	if (block->kind == XLSTM_MLSTM) {
+		dims[DIM_WIDTH] = dims[DIM_M_WIDTH] = width;
+		dims[DIM_INNER] = block->inner;
+		dims[DIM_TWO_INNER] = 2 * block->inner;
+		dims[DIM_THREE_INNER] = 3 * block->inner;
+		dims[DIM_QKV_BLOCKS] = block->inner / 4;
+		dims[DIM_M_HEADS] = block->heads;
+	}
+	if (block->kind == XLSTM_SLSTM) {
+		dims[DIM_WIDTH] = dims[DIM_S_WIDTH] = width;
+		dims[DIM_FOUR_WIDTH] = 4 * width;
+		dims[DIM_S_HEADS] = block->heads;
+		dims[DIM_UNITS] = block->units;
+		dims[DIM_FOUR_UNITS] = 4 * block->units;
+	}
+	if (block->feedforward) {
+		dims[DIM_FFN_WIDTH] = width;
+		dims[DIM_FFN] = block->feedforward;
+		dims[DIM_TWO_FFN] = 2 * block->feedforward;
+	}
+	if (!block->kind) {
+		dims[DIM_END_WIDTH] = width;
+		dims[DIM_NORM_WIDTH] = shape->plain_end ? 0 : width;
+		dims[DIM_INPUTS] = shape->inputs;
+		dims[DIM_EMBED_WIDTH] = shape->inputs ? width : 0;
+		dims[DIM_OUTPUTS] = shape->outputs;
+	}
+}
+
+/* False where the block has no such tensor. */
+static bool tensor_resolve(
+        struct tensor_layout *tensor, const struct tensor_row *row, const size_t dims[DIM_COUNT]) {
+	tensor->count = 1;
+	tensor->dimension_count = 0;
+	for (size_t i = 0; i < 3; i++) {
+		bool used = row->dims[i] != DIM_END;
+		tensor->dims[i] = used ? (uint32_t)dims[row->dims[i]] : 1;
+		tensor->count *= tensor->dims[i];
+		tensor->dimension_count += used;
+	}
+	tensor->start = row->start;
+	tensor->decays = row->decays;
+	return tensor->count > 0;
+}
+
+static void tensor_name(struct tensor_layout *tensor, const struct tensor_row *row,
+        const struct block_layout *block) {
+	if (block->kind)
+		snprintf(tensor->name, sizeof(tensor->name), "blocks.%u.%s", block->index,
+		        row->name);
+	else
+		snprintf(tensor->name, sizeof(tensor->name), "%s", row->name);
+}
+
+static void place_tensors(struct layout *layout, struct block_layout *block) {
+	size_t dims[DIM_COUNT];
+	resolve_dims(dims, block, &layout->shape);
+
+	for (size_t i = 0; i < TENSOR_IDS; i++)
+		block->tensors[i] = ABSENT;
+	for (size_t i = 0; i < TENSOR_ROWS; i++) {
+		struct tensor_layout *tensor = &layout->tensors[layout->tensor_count];
+		if (!tensor_resolve(tensor, &tensor_rows[i], dims))
+			continue;
+		tensor_name(tensor, &tensor_rows[i], block);
+		tensor->block = block;
+		tensor->offset = layout->weight_floats;
+		block->tensors[tensor_rows[i].id] = tensor->offset;
+		layout->weight_floats += round_up_to_line(tensor->count);
+		layout->tensor_count++;
+	}
+}
+
+static size_t take(size_t *at, size_t floats) {
+	size_t start = *at;
+	*at += floats;
+	return start;
+}
+
+/* Large fields first, so that they start on a cache line where the row does. */
+static void place_state(struct layout *layout, struct block_layout *block) {
+	struct state_fields *state = &block->state;
+	size_t end = 0;
+
+	*state = (struct state_fields){ ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT };
+	if (block->kind == XLSTM_MLSTM)
+		state->matrix = take(&end, block->heads * block->units * block->units);
+	if (block->kind == XLSTM_SLSTM) {
+		state->hidden = take(&end, block->channels);
+		state->cell = take(&end, block->channels);
+	}
+	if (block->heads)
+		state->normaliser = take(&end, block->channels);
+	if (block->taps)
+		state->window = take(&end, (block->taps - 1) * block->channels);
+	if (block->heads)
+		state->stabiliser =
+		        take(&end, block->kind == XLSTM_MLSTM ? block->heads : block->channels);
+	block->state_at = layout->state_floats;
+	layout->state_floats += round_up_to_line(end);
+}
+
+static void describe_block(struct block_layout *block, const struct xlstm_block_shape *shape,
+        uint32_t index, uint32_t width) {
+	block->kind = shape->kind;
+	block->index = index;
+	block->heads = shape->heads;
+	block->inner = shape->inner;
+	block->taps = shape->taps;
+	block->feedforward = shape->feedforward;
+	block->channels = shape->kind == XLSTM_MLSTM ? shape->inner : width;
+	block->units = shape->heads ? block->channels / shape->heads : 0;
+}
+
+int layout_init(struct layout *layout, const struct xlstm_shape *shape) {
+	memset(layout, 0, sizeof(*layout));
+	layout->shape = *shape;
+	layout->tensors = calloc((shape->block_count + 1) * TENSOR_ROWS, sizeof(*layout->tensors));
+	if (!layout->tensors)
+		return -ENOMEM;
+
+	for (uint32_t i = 0; i < shape->block_count; i++) {
+		describe_block(&layout->blocks[i], &shape->blocks[i], i, shape->width);
+		place_tensors(layout, &layout->blocks[i]);
+		place_state(layout, &layout->blocks[i]);
+	}
+	place_tensors(layout, &layout->ends);
+	return 0;
+}
+
+void layout_finish(struct layout *layout) {
+	free(layout->tensors);
+}
+
+const struct tensor_layout *layout_find(const struct layout *layout, const char *name) {
+	for (size_t i = 0; i < layout->tensor_count; i++)
+		if (!strcmp(layout->tensors[i].name, name))
+			return &layout->tensors[i];
+	return NULL;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model.h"
+
+#include "arena.h"
+#include "digest.h"
+#include "tile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The meaning of a row's bytes for a given shape. Counts up when place_state() in layout.c does
+ * anything differently. */
+#define STATE_VERSION 1
+
+static struct convolution pack_convolution(struct packer *packer,
+        const struct xlstm_weights *weights, const struct block_layout *layout) {
+	struct convolution convolution = { .channels = layout->channels, .taps = layout->taps };
+	if (!layout->taps)
+		return convolution;
+
+	convolution.weight = pack_transposed(
+	        packer, block_tensor(weights, layout, T_CONV_W), layout->channels, layout->taps);
+	convolution.bias = block_tensor(weights, layout, T_CONV_B);
+	return convolution;
+}
+
+static struct slstm pack_slstm(struct packer *packer, const struct xlstm_weights *weights,
+        const struct block_layout *layout) {
+	size_t heads = layout->heads, units = layout->units;
+
+	return (struct slstm){
+		.norm = block_tensor(weights, layout, T_NORM),
+		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
+		.convolution = pack_convolution(packer, weights, layout),
+		.input_and_forget = pack_headwise(packer, block_tensor(weights, layout, T_W_I),
+		        block_tensor(weights, layout, T_W_F), heads, units),
+		.candidate_and_output = pack_headwise(packer, block_tensor(weights, layout, T_W_Z),
+		        block_tensor(weights, layout, T_W_O), heads, units),
+		.recurrent = pack_recurrent(
+		        packer, block_tensor(weights, layout, T_RECURRENT), 4, heads, units),
+		.bias = block_tensor(weights, layout, T_BIAS),
+	};
+}
+
+static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights *weights,
+        const struct block_layout *layout) {
+	size_t inner = layout->inner, width = weights->layout.shape.width;
+
+	return (struct mlstm){
+		.norm = block_tensor(weights, layout, T_NORM),
+		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
+		.skip = block_tensor(weights, layout, T_SKIP),
+		.convolution = pack_convolution(packer, weights, layout),
+		.up = pack_dense(packer, block_tensor(weights, layout, T_UP), 2 * inner, width),
+		.down = pack_dense(packer, block_tensor(weights, layout, T_DOWN), width, inner),
+		.gates = pack_stacked(packer, block_tensor(weights, layout, T_INPUT_GATE),
+		        block_tensor(weights, layout, T_FORGET_GATE), layout->heads, 3 * inner),
+		.gate_bias = pack_joined(packer, block_tensor(weights, layout, T_INPUT_BIAS),
+		        block_tensor(weights, layout, T_FORGET_BIAS), layout->heads),
+		.q = pack_transposed(packer, block_tensor(weights, layout, T_Q), inner, 4),
+		.k = pack_transposed(packer, block_tensor(weights, layout, T_K), inner, 4),
+		.v = pack_transposed(packer, block_tensor(weights, layout, T_V), inner, 4),
+	};
+}
+
+static struct feedforward pack_feedforward(struct packer *packer,
+        const struct xlstm_weights *weights, const struct block_layout *layout) {
+	size_t inner = layout->feedforward, width = weights->layout.shape.width;
+	if (!inner)
+		return (struct feedforward){ .inner = 0 };
+
+	return (struct feedforward){
+		.norm = block_tensor(weights, layout, T_FFN_NORM),
+		.up = pack_dense(packer, block_tensor(weights, layout, T_FFN_UP), 2 * inner, width),
+		.down = pack_dense(packer, block_tensor(weights, layout, T_FFN_DOWN), width, inner),
+		.inner = inner,
+	};
+}
+
+static void pack_ends(struct xlstm_model *model, struct packer *packer) {
+	const struct xlstm_weights *weights = model->weights;
+	const struct block_layout *ends = &weights->layout.ends;
+	const struct xlstm_shape *shape = &weights->layout.shape;
+
+	model->last_norm = block_tensor(weights, ends, T_LAST_NORM);
+	model->embed_bias = block_tensor(weights, ends, T_EMBED_B);
+	model->head_bias = block_tensor(weights, ends, T_HEAD_B);
+	if (shape->inputs)
+		model->embed = pack_dense(packer, block_tensor(weights, ends, T_EMBED_W),
+		        shape->width, shape->inputs);
+	if (shape->outputs)
+		model->head = pack_dense(packer, block_tensor(weights, ends, T_HEAD_W),
+		        shape->outputs, shape->width);
+}
+
+static void pack_model(struct xlstm_model *model, struct packer *packer) {
+	const struct xlstm_weights *weights = model->weights;
+
+	for (uint32_t i = 0; i < weights->layout.shape.block_count; i++) {
+		const struct block_layout *layout = &weights->layout.blocks[i];
+		struct block *block = &model->blocks[i];
+		block->layout = layout;
+		if (layout->kind == XLSTM_SLSTM)
+			block->slstm = pack_slstm(packer, weights, layout);
+		if (layout->kind == XLSTM_MLSTM)
+			block->mlstm = pack_mlstm(packer, weights, layout);
+		block->feedforward = pack_feedforward(packer, weights, layout);
+	}
+	pack_ends(model, packer);
+}
+
+static int prepare(struct xlstm_model *model) {
+	struct packer packer = { 0 };
+	pack_model(model, &packer);
+	model->packed = arena_create(packer.float_count);
+	model->panels = calloc(packer.panel_count + 1, sizeof(*model->panels));
+	if (!model->packed || !model->panels)
+		return -ENOMEM;
+
+	packer = (struct packer){ .floats = model->packed, .panels = model->panels };
+	pack_model(model, &packer);
+	model->scratch_floats = tile_scratch(model_layout(model));
+	return 0;
+}
+
+int xlstm_model_create(struct xlstm_model **ret_model, const struct xlstm_weights *weights) {
+	struct xlstm_model *model = calloc(1, sizeof(*model));
+	if (!model)
+		return -ENOMEM;
+	atomic_init(&model->count, 1);
+
+	int r = xlstm_weights_clone(&model->weights, weights);
+	if (r < 0)
+		goto fail;
+
+	r = -ENOMEM;
+	model->blocks = calloc(weights->layout.shape.block_count, sizeof(*model->blocks));
+	if (!model->blocks)
+		goto fail;
+
+	r = prepare(model);
+	if (r < 0)
+		goto fail;
+
+	*ret_model = model;
+	return 0;
+
+fail:
+	xlstm_model_unref(model);
+	return r;
+}
+
+struct xlstm_model *xlstm_model_ref(struct xlstm_model *model) {
+	atomic_fetch_add_explicit(&model->count, 1, memory_order_relaxed);
+	return model;
+}
+
+void xlstm_model_unref(struct xlstm_model *model) {
+	if (!model || atomic_fetch_sub_explicit(&model->count, 1, memory_order_acq_rel) > 1)
+		return;
+	xlstm_weights_destroy(model->weights);
+	free(model->blocks);
+	free(model->packed);
+	free(model->panels);
+	free(model);
+}
+
+const struct xlstm_shape *xlstm_model_shape(const struct xlstm_model *model) {
+	return &model_layout(model)->shape;
+}
+
+const struct xlstm_weights *xlstm_model_weights(const struct xlstm_model *model) {
+	return model->weights;
+}
+
+size_t xlstm_state_size(const struct xlstm_model *model) {
+	return model_layout(model)->state_floats * sizeof(float);
+}
+
+uint64_t xlstm_state_layout(const struct xlstm_model *model) {
+	return digest_shape(STATE_VERSION, &model_layout(model)->shape);
+}
+
+uint64_t xlstm_model_identity(const struct xlstm_model *model) {
+	const struct layout *layout = model_layout(model);
+	uint64_t digest = digest_shape(0, &layout->shape);
+	for (size_t i = 0; i < layout->tensor_count; i++)
+		digest = digest_bytes(digest, model->weights->values + layout->tensors[i].offset,
+		        layout->tensors[i].count * sizeof(float));
+	return digest;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XLSTM_MODEL_PRIVATE_H
+#define XLSTM_MODEL_PRIVATE_H
+
+#include "pack.h"
+#include "weights.h"
+#include "xlstm/model.h"
+
+#include <stdatomic.h>
+
+/* A block's weights as the kernels want them. Pointers to what needs no rearrangement lead into
+ * the weights themselves. */
+struct feedforward {
+	const float *norm; /* [width] */
+	struct panels up, down;
+	size_t inner;
+};
+
+struct convolution {
+	size_t channels, taps; /* taps 0: none */
+	const float *weight; /* [taps, channels] */
+	const float *bias;
+};
+
+struct slstm {
+	const float *norm, *head_norm;
+	struct convolution convolution;
+	struct panels input_and_forget; /* [2 width] of the convolved input */
+	struct panels candidate_and_output; /* [2 width] of the input */
+	struct panels recurrent; /* [4 width] of the last hidden values */
+	const float *bias; /* [4 width] */
+};
+
+struct mlstm {
+	const float *norm, *head_norm, *skip;
+	struct convolution convolution;
+	struct panels up, down;
+	struct panels gates; /* [2 heads]: input gates, forget gates; of q, k, v */
+	const float *gate_bias; /* [2 heads] */
+	const float *q, *k, *v; /* [4, inner] */
+};
+
+struct block {
+	const struct block_layout *layout;
+	union {
+		struct slstm slstm;
+		struct mlstm mlstm;
+	};
+	struct feedforward feedforward; /* inner 0: none */
+};
+
+struct xlstm_model {
+	atomic_uint count;
+	struct xlstm_weights *weights;
+	struct block *blocks;
+	struct panels embed, head;
+	const float *embed_bias, *head_bias, *last_norm;
+	float *packed;
+	struct panel *panels;
+	size_t scratch_floats; /* of a workspace */
+};
+
+static inline const struct layout *model_layout(const struct xlstm_model *model) {
+	return &model->weights->layout;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xlstm/shape.h"
+#include "xlstm/error.h"
+
+/* Bounds that keep every size computed from a shape far inside 64 bits, and a hostile file from
+ * asking for more than a few gigabytes. */
+enum {
+	WIDTH_MAX = 8192,
+	INNER_MAX = 16384,
+	FEEDFORWARD_MAX = 32768,
+	PROJECTION_MAX = 65536,
+	TAPS_MAX = 16,
+	QKV_BLOCK = 4,
+};
+
+static uint32_t round_up_to_64(double value) {
+	uint32_t whole = (uint32_t)value;
+	if (whole < value)
+		whole++;
+	return (whole + 63) / 64 * 64;
+}
+
+struct xlstm_block_shape xlstm_block_published(
+        enum xlstm_block_kind kind, uint32_t width, uint32_t heads) {
+	struct xlstm_block_shape block = { .kind = kind };
+
+	if (kind != XLSTM_FEEDFORWARD) {
+		block.heads = heads;
+		block.taps = 4;
+	}
+	if (kind == XLSTM_MLSTM)
+		block.inner = round_up_to_64(2.0 * width);
+	else
+		block.feedforward = round_up_to_64(1.3 * width);
+	return block;
+}
+
+static int memory_check(const struct xlstm_block_shape *block, uint32_t shared_width) {
+	if (!block->heads || shared_width % block->heads)
+		return XLSTM_E_HEADS;
+	if (block->taps > TAPS_MAX)
+		return XLSTM_E_TAPS;
+	return 0;
+}
+
+static int block_check(const struct xlstm_block_shape *block, uint32_t width) {
+	if (block->feedforward > FEEDFORWARD_MAX)
+		return XLSTM_E_FEEDFORWARD;
+
+	switch (block->kind) {
+	case XLSTM_SLSTM:
+		if (block->inner)
+			return XLSTM_E_UNUSED;
+		return memory_check(block, width);
+	case XLSTM_MLSTM:
+		if (!block->inner || block->inner % QKV_BLOCK || block->inner > INNER_MAX)
+			return XLSTM_E_INNER;
+		return memory_check(block, block->inner);
+	case XLSTM_FEEDFORWARD:
+		if (block->heads || block->taps || block->inner)
+			return XLSTM_E_UNUSED;
+		return block->feedforward ? 0 : XLSTM_E_FEEDFORWARD;
+	}
+	return XLSTM_E_KIND;
+}
+
+int xlstm_shape_check(const struct xlstm_shape *shape) {
+	if (!shape->block_count || shape->block_count > XLSTM_BLOCKS_MAX)
+		return XLSTM_E_BLOCKS;
+	if (!shape->width || shape->width > WIDTH_MAX)
+		return XLSTM_E_WIDTH;
+	if (shape->inputs > PROJECTION_MAX || shape->outputs > PROJECTION_MAX)
+		return XLSTM_E_PROJECTION;
+	for (uint32_t i = 0; i < shape->block_count; i++) {
+		int r = block_check(&shape->blocks[i], shape->width);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

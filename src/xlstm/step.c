@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xlstm/step.h"
+#include "arena.h"
+#include "instructions.h"
+#include "tile.h"
+#include "xlstm/error.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct xlstm_workspace {
+	const struct kernels *kernels;
+	float *memory;
+	size_t floats;
+};
+
+int xlstm_workspace_create(struct xlstm_workspace **ret_workspace, const struct xlstm_model *model,
+        enum xlstm_instructions instructions) {
+	const struct kernels *kernels = kernels_for(instructions);
+	if (!kernels)
+		return XLSTM_E_INSTRUCTIONS;
+
+	struct xlstm_workspace *workspace = calloc(1, sizeof(*workspace));
+	if (!workspace)
+		return -ENOMEM;
+
+	workspace->kernels = kernels;
+	workspace->floats = model->scratch_floats;
+	workspace->memory = arena_create(workspace->floats);
+	if (!workspace->memory) {
+		free(workspace);
+		return -ENOMEM;
+	}
+	*ret_workspace = workspace;
+	return 0;
+}
+
+void xlstm_workspace_destroy(struct xlstm_workspace *workspace) {
+	if (!workspace)
+		return;
+	free(workspace->memory);
+	free(workspace);
+}
+
+const char *xlstm_workspace_instructions(const struct xlstm_workspace *workspace) {
+	return workspace->kernels->name;
+}
+
+static size_t block_scratch(const struct block_layout *layout) {
+	switch (layout->kind) {
+	case XLSTM_SLSTM: return slstm_scratch(layout);
+	case XLSTM_MLSTM: return mlstm_scratch(layout);
+	case XLSTM_FEEDFORWARD: break;
+	}
+	return 0;
+}
+
+static size_t larger(size_t a, size_t b) {
+	return a > b ? a : b;
+}
+
+static size_t streams_floats(const struct layout *layout) {
+	return round_up_to_line(2 * (size_t)TILE_ROWS_MAX * layout->shape.width);
+}
+
+size_t tile_scratch(const struct layout *layout) {
+	size_t most = 0;
+	for (uint32_t i = 0; i < layout->shape.block_count; i++) {
+		const struct block_layout *block = &layout->blocks[i];
+		most = larger(most, block_scratch(block));
+		most = larger(most, feedforward_scratch(block));
+	}
+	return streams_floats(layout) + most;
+}
+
+void tile_norm(const struct tile *tile, const float *gain) {
+	for (size_t i = 0; i < tile->count; i++)
+		tile->kernels->norm(tile->normed + i * tile->width, tile->stream + i * tile->width,
+		        gain, tile->width, tile->width, NORM_EPSILON);
+}
+
+void convolution_step(const struct kernels *kernels, const struct convolution *convolution,
+        float *window, const float *x, float *y) {
+	if (!convolution->taps) {
+		kernels->silu(y, x, convolution->channels);
+		return;
+	}
+	struct conv_step step = { convolution->channels, convolution->taps, window,
+		convolution->weight, convolution->bias };
+	kernels->conv_silu(y, x, &step);
+}
+
+static void embed(const struct xlstm_model *model, const struct tile *tile, const float *inputs) {
+	size_t count = xlstm_model_shape(model)->inputs;
+	if (count)
+		tile->kernels->matmul(tile->stream, tile->width, ADD_BIAS, model->embed_bias,
+		        inputs, count, tile->count, &model->embed);
+	else
+		memcpy(tile->stream, inputs, tile->count * tile->width * sizeof(float));
+}
+
+static void blocks_step(const struct xlstm_model *model, struct tile *tile) {
+	for (uint32_t i = 0; i < xlstm_model_shape(model)->block_count; i++) {
+		const struct block *block = &model->blocks[i];
+		if (block->layout->kind == XLSTM_SLSTM)
+			slstm_block_step(&block->slstm, block->layout, tile);
+		if (block->layout->kind == XLSTM_MLSTM)
+			mlstm_block_step(&block->mlstm, block->layout, tile);
+		if (block->feedforward.inner)
+			feedforward_block_step(&block->feedforward, tile);
+	}
+}
+
+/* Returns the features of the tile. */
+static const float *last_norm(const struct xlstm_model *model, const struct tile *tile) {
+	if (!model->last_norm)
+		return tile->stream;
+	tile_norm(tile, model->last_norm);
+	return tile->normed;
+}
+
+void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
+        void *const rows[], const float *inputs, float *features, float *outputs) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	size_t width = shape->width, input_width = shape->inputs ? shape->inputs : width;
+	assert(workspace->floats >= model->scratch_floats);
+
+	for (size_t done = 0; done < count; done += TILE_ROWS_MAX) {
+		struct tile tile = {
+			.kernels = workspace->kernels,
+			.count = count - done < TILE_ROWS_MAX ? count - done : TILE_ROWS_MAX,
+			.width = width,
+			.rows = rows + done,
+			.stream = workspace->memory,
+			.normed = workspace->memory + TILE_ROWS_MAX * width,
+			.scratch = workspace->memory + streams_floats(model_layout(model)),
+		};
+		embed(model, &tile, inputs + done * input_width);
+		blocks_step(model, &tile);
+		const float *end = last_norm(model, &tile);
+		if (features)
+			memcpy(features + done * width, end, tile.count * width * sizeof(float));
+		if (outputs && shape->outputs)
+			tile.kernels->matmul(outputs + done * shape->outputs, shape->outputs,
+			        ADD_BIAS, model->head_bias, end, width, tile.count, &model->head);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XLSTM_TILE_H
+#define XLSTM_TILE_H
+
+#include "model.h"
+
+/*
+ * A batch is worked off in tiles of this many rows: one tile goes through the whole stack before
+ * the next, so that what is computed stays in the cache and scratch memory does not grow with
+ * the batch.
+ */
+#define TILE_ROWS_MAX 32
+
+struct tile {
+	const struct kernels *kernels;
+	size_t count; /* rows in this tile */
+	size_t width;
+	void *const *rows; /* [count] states */
+	float *stream; /* [count, width] the residual stream */
+	float *normed; /* [count, width] */
+	float *scratch; /* for the block at hand */
+};
+
+/* The part of a row that belongs to a block. */
+static inline float *tile_state(
+        const struct tile *tile, size_t row, const struct block_layout *layout) {
+	return (float *)tile->rows[row] + layout->state_at;
+}
+
+/* Floats of scratch for a whole tile, the two streams included. */
+size_t tile_scratch(const struct layout *layout);
+
+/* normed = norm of the stream, with this gain. */
+void tile_norm(const struct tile *tile, const float *gain);
+
+/* y = silu(convolution of x) for one row; without taps silu(x). */
+void convolution_step(const struct kernels *kernels, const struct convolution *convolution,
+        float *window, const float *x, float *y);
+
+/* Each adds its block's part to the stream and moves the states on. */
+void slstm_block_step(
+        const struct slstm *slstm, const struct block_layout *layout, struct tile *tile);
+void mlstm_block_step(
+        const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile);
+void feedforward_block_step(const struct feedforward *feedforward, struct tile *tile);
+
+/* Floats of scratch that each needs. */
+size_t slstm_scratch(const struct block_layout *layout);
+size_t mlstm_scratch(const struct block_layout *layout);
+size_t feedforward_scratch(const struct block_layout *layout);
+
+/* All norms of the published blocks. */
+#define NORM_EPSILON 1e-5f
+
+#endif
