@@ -95,6 +95,6 @@ union journal_row {
 /* Reads the record at *at (0 for the first) and moves *at behind it; spans point into the
  * journal. False at the end. */
 bool journal_next(const struct journal *journal, size_t *at, enum journal_kind *ret_kind,
-        union journal_row *ret_row);
+	union journal_row *ret_row);
 
 #endif

@@ -31,7 +31,7 @@ struct rows;
 /* Prepares `sql` with `count` texts bound to ?1, ?2 ... in order (a text that reads as a number is
  * compared as SQLite does). A span without data is bound as NULL. */
 int query_rows(struct query *query, const char *sql, const struct span *texts, int count,
-        struct rows **ret_rows);
+	struct rows **ret_rows);
 void rows_close(struct rows *rows);
 
 /* Advances to the first or next row: 1, 0 at the end, or an error. */

@@ -62,7 +62,7 @@ struct store_refusal {
  * results it is written on failure.
  */
 int store_open(struct store **ret_store, const struct store_options *options,
-        struct store_refusal *ret_refusal);
+	struct store_refusal *ret_refusal);
 
 /* Checkpoints, closes and lets go of the lock. NULL is fine. */
 void store_close(struct store *store);
@@ -88,10 +88,10 @@ struct store_retention {
 };
 
 /* Deletes rows older than their table's retention, going round the series, `rows_max` rows at the
- * most per call. Returns how many it deleted; less than rows_max means that a round is complete.
- * Readings not yet contained in a state (those after the floor) stay. */
+ * most per call and in one transaction. Readings not contained in a state yet (those after the
+ * floor) stay. 1 if there may be more to do, 0 when a round is complete. */
 int store_prune(
-        struct store *store, const struct store_retention *retention, int64_t now_ms, int rows_max);
+	struct store *store, const struct store_retention *retention, int64_t now_ms, int rows_max);
 
 struct store_stats {
 	uint64_t commits;
@@ -117,22 +117,22 @@ const char *store_message(const struct store *store);
  * is the result. Spans are valid during the call. The visit must not call the store.
  */
 int store_each_detector(struct store *store,
-        int (*visit)(void *user, const struct detector_row *row), void *user); /* ascending id */
+	int (*visit)(void *user, const struct detector_row *row), void *user); /* ascending id */
 int store_each_series(struct store *store, int (*visit)(void *user, const struct series_row *row),
-        void *user); /* ascending id */
+	void *user); /* ascending id */
 
 /* States, ascending by detector; a damaged one (its checksum differs) comes with empty bytes. */
 int store_each_state(
-        struct store *store, int (*visit)(void *user, const struct state_row *row), void *user);
+	struct store *store, int (*visit)(void *user, const struct state_row *row), void *user);
 
 /* Readings with a sequence above `after`, in the order of their sequence. A detector needs those
  * above its state's; beginning at store_floor misses none. */
 int store_each_reading(struct store *store, uint64_t after,
-        int (*visit)(void *user, const struct reading_row *row), void *user);
+	int (*visit)(void *user, const struct reading_row *row), void *user);
 
 /* Readings of one detector alone, the same way. */
 int store_each_reading_of(struct store *store, uint32_t detector, uint64_t after,
-        int (*visit)(void *user, const struct reading_row *row), void *user);
+	int (*visit)(void *user, const struct reading_row *row), void *user);
 
 /* What journal_floor said last; 0 if never. */
 int store_floor(struct store *store, uint64_t *ret_sequence);

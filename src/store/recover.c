@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crc32c.h"
+#include "error.h"
+#include "num.h"
+#include "store_private.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define FLOOR_KEY "floor"
+
+static struct span column_text(sqlite3_stmt *s, int column) {
+	const unsigned char *data = sqlite3_column_text(s, column);
+
+	return span_of(data, (size_t)sqlite3_column_bytes(s, column));
+}
+
+static struct span column_blob(sqlite3_stmt *s, int column) {
+	const void *data = sqlite3_column_blob(s, column);
+
+	return span_of(data, (size_t)sqlite3_column_bytes(s, column));
+}
+
+static double column_number(sqlite3_stmt *s, int column) {
+	return sqlite3_column_type(s, column) == SQLITE_NULL ? NAN
+							     : sqlite3_column_double(s, column);
+}
+
+/* Calls `row` for each row of a query with up to two integer parameters; what `row` returns unless
+ * it is 0, or an error. */
+static int each_row(struct store *store, const char *sql, const int64_t parameters[2],
+	int (*row)(sqlite3_stmt *s, void *context), void *context) {
+	sqlite3_stmt *s;
+	int result = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
+	if (result != SQLITE_OK)
+		return store_fail(store, result);
+
+	for (int i = 0; i < sqlite3_bind_parameter_count(s); i++)
+		sqlite3_bind_int64(s, i + 1, parameters[i]);
+
+	int r = 0;
+	while (r == 0 && (result = sqlite3_step(s)) == SQLITE_ROW)
+		r = row(s, context);
+	if (r == 0)
+		r = store_fail(store, result);
+	sqlite3_finalize(s);
+	return r;
+}
+
+struct detector_visit {
+	int (*visit)(void *user, const struct detector_row *row);
+	void *user;
+};
+
+static int visit_detector(sqlite3_stmt *s, void *context) {
+	const struct detector_visit *visit = context;
+	struct detector_row row = {
+		.id = (uint32_t)sqlite3_column_int64(s, 0),
+		.name = column_text(s, 1),
+		.source = column_text(s, 2),
+		.group = column_text(s, 3),
+		.aggregate = column_text(s, 4),
+		.step_ms = sqlite3_column_int64(s, 5),
+		.latitude = column_number(s, 6),
+		.longitude = column_number(s, 7),
+	};
+
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_detector(
+	struct store *store, int (*visit)(void *user, const struct detector_row *row), void *user) {
+	return each_row(store,
+		"SELECT id,name,source,\"group\",aggregate,step_ms,latitude,longitude"
+		" FROM detector ORDER BY id",
+		NULL, visit_detector, &(struct detector_visit){ visit, user });
+}
+
+struct series_visit {
+	int (*visit)(void *user, const struct series_row *row);
+	void *user;
+};
+
+static int visit_series(sqlite3_stmt *s, void *context) {
+	const struct series_visit *visit = context;
+	struct series_row row = {
+		.id = (uint32_t)sqlite3_column_int64(s, 0),
+		.detector = (uint32_t)sqlite3_column_int64(s, 1),
+		.index = (uint32_t)sqlite3_column_int64(s, 2),
+		.channel = column_text(s, 3),
+		.name = column_text(s, 4),
+		.unit = column_text(s, 5),
+	};
+
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_series(
+	struct store *store, int (*visit)(void *user, const struct series_row *row), void *user) {
+	return each_row(store,
+		"SELECT id,detector,channel_index,channel,name,unit FROM series ORDER BY id", NULL,
+		visit_series, &(struct series_visit){ visit, user });
+}
+
+struct state_visit {
+	int (*visit)(void *user, const struct state_row *row);
+	void *user;
+};
+
+static int visit_state(sqlite3_stmt *s, void *context) {
+	const struct state_visit *visit = context;
+	struct state_row row = {
+		.detector = (uint32_t)sqlite3_column_int64(s, 0),
+		.layout = (uint64_t)sqlite3_column_int64(s, 1),
+		.sequence = (uint64_t)sqlite3_column_int64(s, 2),
+		.saved_ms = sqlite3_column_int64(s, 3),
+		.bytes = column_blob(s, 5),
+	};
+
+	if (crc32c(0, row.bytes.data, row.bytes.length) != (uint32_t)sqlite3_column_int64(s, 4))
+		row.bytes = SPAN_EMPTY;
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_state(
+	struct store *store, int (*visit)(void *user, const struct state_row *row), void *user) {
+	return each_row(store,
+		"SELECT detector,layout,sequence,saved_ms,checksum,bytes FROM state"
+		" ORDER BY detector",
+		NULL, visit_state, &(struct state_visit){ visit, user });
+}
+
+struct reading_visit {
+	int (*visit)(void *user, const struct reading_row *row);
+	void *user;
+};
+
+static int visit_reading(sqlite3_stmt *s, void *context) {
+	const struct reading_visit *visit = context;
+	struct reading_row row = {
+		.series = (uint32_t)sqlite3_column_int64(s, 0),
+		.detector = (uint32_t)sqlite3_column_int64(s, 1),
+		.time_ms = sqlite3_column_int64(s, 2),
+		.value = column_number(s, 3),
+		.sequence = (uint64_t)sqlite3_column_int64(s, 4),
+	};
+
+	return visit->visit(visit->user, &row);
+}
+
+#define READING_COLUMNS "r.series,s.detector,r.time_ms,r.value,r.sequence"
+
+int store_each_reading(struct store *store, uint64_t after,
+	int (*visit)(void *user, const struct reading_row *row), void *user) {
+	return each_row(store,
+		"SELECT " READING_COLUMNS " FROM reading r INDEXED BY reading_sequence"
+		" CROSS JOIN series s ON s.id=r.series WHERE r.sequence>?1 ORDER BY r.sequence",
+		(const int64_t[2]){ (int64_t)after }, visit_reading,
+		&(struct reading_visit){ visit, user });
+}
+
+int store_each_reading_of(struct store *store, uint32_t detector, uint64_t after,
+	int (*visit)(void *user, const struct reading_row *row), void *user) {
+	return each_row(store,
+		"SELECT " READING_COLUMNS " FROM series s CROSS JOIN reading r ON r.series=s.id"
+		" WHERE s.detector=?2 AND r.sequence>?1 ORDER BY r.sequence",
+		(const int64_t[2]){ (int64_t)after, detector }, visit_reading,
+		&(struct reading_visit){ visit, user });
+}
+
+static int take_integer(sqlite3_stmt *s, void *context) {
+	*(uint64_t *)context = (uint64_t)sqlite3_column_int64(s, 0);
+	return 0;
+}
+
+int store_floor(struct store *store, uint64_t *ret_sequence) {
+	uint64_t sequence = 0;
+
+	int r = each_row(store, "SELECT value FROM meta WHERE key='" FLOOR_KEY "'", NULL,
+		take_integer, &sequence);
+	if (r == 0)
+		*ret_sequence = sequence;
+	return r;
+}
+
+int journal_floor(struct journal *journal, uint64_t sequence) {
+	char text[NUM_TEXT_MAX];
+
+	return journal_meta(
+		journal, SPAN(FLOOR_KEY), span_of(text, num_write_int(text, (int64_t)sequence)));
+}
+
+int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
+	uint64_t sequence = 0;
+
+	/* Not the readings' alone: they may have been pruned, or never been stored. */
+	int r = each_row(store,
+		"SELECT max(sequence) FROM ("
+		" SELECT max(sequence) AS sequence FROM reading UNION ALL"
+		" SELECT max(sequence) FROM state UNION ALL"
+		" SELECT CAST(value AS INTEGER) FROM meta WHERE key='" FLOOR_KEY "')",
+		NULL, take_integer, &sequence);
+	if (r == 0)
+		*ret_sequence = sequence;
+	return r;
+}
+
+/* Appends the one value that `sql` gives for `key`. */
+static int append_value(struct store *store, const char *sql, struct span key, struct text *value) {
+	sqlite3_stmt *s;
+	int result = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
+	if (result != SQLITE_OK)
+		return store_fail(store, result);
+
+	bind_text(s, 1, key);
+	result = sqlite3_step(s);
+	int r = store_fail(store, result);
+	if (r == 0 && result == SQLITE_DONE)
+		r = E_NOT_FOUND;
+	if (r == 0) {
+		text_add(value, column_blob(s, 0));
+		r = text_failed(value) ? -ENOMEM : 0;
+	}
+	sqlite3_finalize(s);
+	return r;
+}
+
+int store_model(struct store *store, struct span name, struct text *weights) {
+	return append_value(store, "SELECT weights FROM model WHERE name=?1", name, weights);
+}
+
+int store_meta(struct store *store, struct span key, struct text *value) {
+	return append_value(store, "SELECT value FROM meta WHERE key=?1", key, value);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema.h"
+
+#include "error.h"
+#include "sqlite_error.h"
+#include "store.h"
+
+/*
+ * The tables hold integers and the published bytes; the views are what people read. Each view keeps
+ * `series.name` as its column `series`, so that a condition on it goes to the index on that name
+ * and from there to the (series, time) order of the big tables: a question about one series never
+ * looks at another's rows.
+ */
+
+#define TEXT_OF(value)    #value
+#define VERSION_OF(value) TEXT_OF(value)
+
+/* Milliseconds as UTC for people, with a fraction only where there is one. */
+#define READABLE(ms)                                                                               \
+	"datetime(" ms "/1000,'unixepoch')||"                                                      \
+	"CASE WHEN " ms "%1000 THEN printf('.%03d'," ms "%1000) ELSE '' END"
+
+#define NOW_MS "CAST(round((julianday('now')-2440587.5)*86400000) AS INTEGER)"
+
+#define QUANTILE(level, name)                                                                      \
+	" json_extract(f.json,'$.quantiles.\"" level "\"['||m.key||']') AS " name ","
+
+/* clang-format off */
+
+/* The published JSON of forecast f, expanded: one row for each element m of its means. */
+#define STEP_COLUMNS                                                                               \
+	" s.id AS series_id, s.name AS series, s.unit AS unit, s.detector AS detector_id,"         \
+	" f.issued_ms AS issued_ms, m.key+1 AS lead,"                                              \
+	" CAST(round(1000*json_extract(f.json,'$.step')) AS INTEGER) AS step_ms, m.value AS mean," \
+	QUANTILE("0.1", "q10") QUANTILE("0.2", "q20") QUANTILE("0.3", "q30")                       \
+	QUANTILE("0.4", "q40") QUANTILE("0.5", "q50") QUANTILE("0.6", "q60")                       \
+	QUANTILE("0.7", "q70") QUANTILE("0.8", "q80") QUANTILE("0.9", "q90")                       \
+	" json_extract(f.json,'$.status') AS status, json_extract(f.json,'$.model') AS model"
+
+#define FORECAST_COLUMNS                                                                           \
+	" series, " READABLE("issued_ms") " AS issued, lead, " READABLE("time_ms") " AS time,"     \
+	" mean, q10, q20, q30, q40, q50, q60, q70, q80, q90, unit, status, model,"                 \
+	" issued_ms, time_ms"
+
+#define STEPS_OF(forecasts)                                                                        \
+	" (SELECT *, issued_ms+lead*step_ms AS time_ms FROM (SELECT" STEP_COLUMNS                  \
+	" FROM series s JOIN forecast f ON " forecasts " JOIN json_each(f.json,'$.mean') m))"
+
+#define ALL_FORECASTS "f.series=s.id"
+#define LATEST_FORECAST                                                                            \
+	"f.id=(SELECT id FROM forecast WHERE series=s.id ORDER BY issued_ms DESC LIMIT 1)"
+
+/* clang-format on */
+
+/* In the order of creation. */
+static const char *const objects[] = {
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+	"INSERT INTO meta VALUES('schema_version','" VERSION_OF(STORE_SCHEMA_VERSION) "')",
+
+	"CREATE TABLE detector("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL,"
+	" \"group\" TEXT NOT NULL, aggregate TEXT NOT NULL, step_ms INTEGER NOT NULL,"
+	" latitude REAL, longitude REAL) STRICT",
+	"CREATE INDEX detector_name ON detector(name)",
+
+	"CREATE TABLE series("
+	" id INTEGER PRIMARY KEY, detector INTEGER NOT NULL REFERENCES detector,"
+	" channel_index INTEGER NOT NULL, channel TEXT NOT NULL, name TEXT NOT NULL,"
+	" unit TEXT NOT NULL) STRICT",
+	"CREATE INDEX series_name ON series(name)",
+	"CREATE INDEX series_detector ON series(detector)",
+
+	"CREATE TABLE reading("
+	" series INTEGER NOT NULL REFERENCES series, time_ms INTEGER NOT NULL, value REAL,"
+	" sequence INTEGER NOT NULL, PRIMARY KEY(series, time_ms)) STRICT, WITHOUT ROWID",
+	"CREATE INDEX reading_sequence ON reading(sequence)",
+
+	"CREATE TABLE forecast("
+	" id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,"
+	" issued_ms INTEGER NOT NULL, json TEXT NOT NULL) STRICT",
+	"CREATE UNIQUE INDEX forecast_issued ON forecast(series, issued_ms)",
+
+	"CREATE TABLE score("
+	" series INTEGER NOT NULL REFERENCES series, lead INTEGER NOT NULL, n INTEGER NOT NULL,"
+	" mae REAL, rmse REAL, bias REAL, skill REAL, coverage80 REAL, mase REAL, pinball REAL,"
+	" updated_ms INTEGER NOT NULL, PRIMARY KEY(series, lead)) STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE anomaly("
+	" series INTEGER NOT NULL REFERENCES series, time_ms INTEGER NOT NULL, value REAL,"
+	" low REAL, high REAL, score REAL, PRIMARY KEY(series, time_ms)) STRICT, WITHOUT ROWID",
+	"CREATE INDEX anomaly_time ON anomaly(time_ms)",
+
+	"CREATE TABLE state("
+	" detector INTEGER PRIMARY KEY REFERENCES detector, layout INTEGER NOT NULL,"
+	" sequence INTEGER NOT NULL, saved_ms INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+	" bytes BLOB NOT NULL) STRICT",
+
+	"CREATE TABLE model("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent TEXT NOT NULL,"
+	" note TEXT NOT NULL, created_ms INTEGER NOT NULL, layout INTEGER NOT NULL,"
+	" weights BLOB NOT NULL) STRICT",
+
+	"CREATE TABLE learning("
+	" id INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, model TEXT NOT NULL,"
+	" candidate TEXT NOT NULL, subject TEXT NOT NULL, loss_before REAL, loss_after REAL,"
+	" adopted INTEGER NOT NULL, reason TEXT NOT NULL, duration_ms INTEGER NOT NULL) STRICT",
+	"CREATE INDEX learning_time ON learning(time_ms)",
+
+	"CREATE VIEW forecast_history AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(ALL_FORECASTS),
+
+	"CREATE VIEW forecast_latest AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(LATEST_FORECAST),
+
+	/* What came is the value that the detector's clock made of the readings, as the forecast
+	 * issued at that time says; where that one is not kept, the same from the readings. */
+	"CREATE VIEW forecast_vs_actual AS"
+	" SELECT series, issued, lead, time, mean, q10, q50, q90, actual, mean-actual AS error,"
+	"  actual BETWEEN q10 AND q90 AS inside80, unit, issued_ms, time_ms"
+	" FROM (SELECT" FORECAST_COLUMNS ", coalesce("
+	"   (SELECT json_extract(a.json,'$.observed') FROM forecast a"
+	"    WHERE a.series=series_id AND a.issued_ms=p.time_ms),"
+	"   CASE (SELECT aggregate FROM detector d WHERE d.id=detector_id)"
+	/* The nearest: SQLite takes `value` from the row that has the minimum. */
+	"   WHEN '' THEN (SELECT CASE WHEN min(abs(r.time_ms-p.time_ms))>=0 THEN value END"
+	"    FROM reading r WHERE r.series=series_id"
+	"    AND r.time_ms>=p.time_ms-step_ms/2 AND r.time_ms<p.time_ms+(step_ms+1)/2)"
+	"   WHEN 'last' THEN (SELECT value FROM reading r WHERE r.series=series_id"
+	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms"
+	"    ORDER BY r.time_ms DESC LIMIT 1)"
+	"   WHEN 'sum' THEN (SELECT sum(value) FROM reading r WHERE r.series=series_id"
+	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
+	"   WHEN 'max' THEN (SELECT max(value) FROM reading r WHERE r.series=series_id"
+	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
+	"   ELSE (SELECT avg(value) FROM reading r WHERE r.series=series_id"
+	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
+	"   END) AS actual FROM" STEPS_OF(ALL_FORECASTS) " p) WHERE actual IS NOT NULL",
+
+	"CREATE VIEW accuracy AS SELECT s.name AS series, c.lead AS lead, c.n AS n, c.mae AS mae,"
+	" c.rmse AS rmse, c.bias AS bias, c.skill AS skill, c.coverage80 AS coverage80,"
+	" c.mase AS mase, c.pinball AS pinball, s.unit AS unit,"
+	" " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"
+				     " FROM series s JOIN score c ON c.series=s.id",
+
+	/* A sensor is stale once three of its periods, or ten seconds, have brought nothing. */
+	"CREATE VIEW series_health AS"
+	" SELECT series, CASE"
+	"   WHEN last_ms IS NULL THEN 'empty'"
+	"   WHEN now_ms-last_ms>max(3*step_ms,10000) THEN 'stale'"
+	"   ELSE coalesce(forecast_status,'ok') END AS status,"
+	"  " READABLE(
+		"last_ms") " AS last_reading,"
+			   "  round((now_ms-last_ms)/1000.0,1) AS silent_s,"
+			   "  last_value, unit, step_ms/1000.0 AS step_s, skill, anomalies_24h, "
+			   "last_ms"
+			   " FROM (SELECT s.name AS series, s.unit AS unit, d.step_ms AS step_ms,"
+			   "   " NOW_MS " AS now_ms,"
+			   "   coalesce((SELECT time_ms FROM reading WHERE series=s.id"
+			   "     ORDER BY time_ms DESC LIMIT 1), f.issued_ms) AS last_ms,"
+			   "   coalesce((SELECT value FROM reading WHERE series=s.id"
+			   "     ORDER BY time_ms DESC LIMIT 1), "
+			   "json_extract(f.json,'$.observed')) AS last_value,"
+			   "   json_extract(f.json,'$.status') AS forecast_status,"
+			   "   json_extract(f.json,'$.skill') AS skill,"
+			   "   (SELECT count(*) FROM anomaly WHERE series=s.id AND time_ms>" NOW_MS
+			   "-86400000)"
+			   "     AS anomalies_24h"
+			   "  FROM series s JOIN detector d ON d.id=s.detector"
+			   "  LEFT JOIN forecast f ON " LATEST_FORECAST ")",
+};
+
+int schema_identify(sqlite3 *db, int *ret_version) {
+	sqlite3_int64 application, contents, version;
+
+	int r = sqlite_integer(db, "PRAGMA application_id", &application);
+	if (r < 0)
+		return r;
+
+	r = sqlite_integer(db, "SELECT count(*) FROM sqlite_schema", &contents);
+	if (r < 0)
+		return r;
+	if (application == 0 && contents == 0) {
+		*ret_version = 0;
+		return 0;
+	}
+	if (application != SCHEMA_APPLICATION)
+		return E_VERSION;
+
+	r = sqlite_integer(
+		db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key='schema_version'", &version);
+	if (r < 0)
+		return r == E_STORE ? E_CORRUPT : r;
+	*ret_version = (int)version;
+	return 0;
+}
+
+int schema_create(sqlite3 *db) {
+	int r = sqlite_run(db, "BEGIN IMMEDIATE");
+	if (r < 0)
+		return r;
+
+	for (size_t i = 0; r == 0 && i < sizeof(objects) / sizeof(objects[0]); i++)
+		r = sqlite_run(db, objects[i]);
+	if (r == 0)
+		r = sqlite_run(
+			db, "PRAGMA application_id=" VERSION_OF(SCHEMA_APPLICATION) "; COMMIT");
+	if (r < 0 && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}

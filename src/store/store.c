@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store.h"
+
+#include "error.h"
+#include "lock.h"
+#include "schema.h"
+#include "sqlite_error.h"
+#include "store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODE 0640
+
+/* Header of a page in the write-ahead log (SQLite file format, section 4.1). */
+#define WAL_PAGE_HEADER 24
+
+static const char *const statement_texts[STATEMENTS] = {
+	[PUT_DETECTOR] = "INSERT OR REPLACE INTO detector VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+	[PUT_SERIES] = "INSERT OR REPLACE INTO series VALUES(?1,?2,?3,?4,?5,?6)",
+	[PUT_READING] = "INSERT INTO reading VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE SET"
+			" value=excluded.value, sequence=excluded.sequence",
+	[PUT_FORECAST] = "INSERT INTO forecast(series,issued_ms,json) VALUES(?1,?2,?3)"
+			 " ON CONFLICT(series,issued_ms) DO UPDATE SET json=excluded.json",
+	[DROP_OTHER_FORECASTS] = "DELETE FROM forecast WHERE series=?1 AND issued_ms<>?2",
+	[PUT_ANOMALY] = "INSERT OR REPLACE INTO anomaly VALUES(?1,?2,?3,?4,?5,?6)",
+	[PUT_SCORE] = "INSERT OR REPLACE INTO score VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(?1,?2,?3,?4,?5,?6)",
+	[PUT_MODEL] = "INSERT INTO model(name,parent,note,created_ms,layout,weights)"
+		      " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(name) DO UPDATE SET"
+		      " parent=excluded.parent, note=excluded.note,"
+		      " created_ms=excluded.created_ms, layout=excluded.layout,"
+		      " weights=excluded.weights",
+	[PUT_LEARNING] =
+		"INSERT INTO learning(time_ms,model,candidate,subject,loss_before,"
+		"loss_after,adopted,reason,duration_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+	[PUT_META] = "INSERT OR REPLACE INTO meta VALUES(?1,?2)",
+	[NEXT_SERIES] = "SELECT id FROM series WHERE id>?1 ORDER BY id LIMIT 1",
+	[PRUNE_READING] = "DELETE FROM reading WHERE series=?1 AND time_ms IN"
+			  " (SELECT time_ms FROM reading WHERE series=?1 AND time_ms<?2"
+			  "  ORDER BY time_ms LIMIT ?3) AND sequence<=?4",
+	[PRUNE_FORECAST] = "DELETE FROM forecast WHERE id IN"
+			   " (SELECT id FROM forecast WHERE series=?1 AND issued_ms<?2"
+			   "  ORDER BY issued_ms LIMIT ?3)",
+	[PRUNE_ANOMALY] = "DELETE FROM anomaly WHERE series=?1 AND time_ms IN"
+			  " (SELECT time_ms FROM anomaly WHERE series=?1 AND time_ms<?2"
+			  "  ORDER BY time_ms LIMIT ?3)",
+	[PRUNE_LEARNING] = "DELETE FROM learning WHERE id IN"
+			   " (SELECT id FROM learning WHERE time_ms<?2 ORDER BY time_ms LIMIT ?3)",
+};
+
+int store_fail(struct store *store, int result) {
+	int r = sqlite_error(store->db, result);
+
+	if (r < 0)
+		snprintf(store->message, sizeof(store->message), "%s (SQLite %d)",
+			sqlite3_errmsg(store->db), sqlite3_extended_errcode(store->db));
+	return r;
+}
+
+int store_run(struct store *store, enum statement which) {
+	int result = sqlite3_step(store->statements[which]);
+	int r = store_fail(store, result);
+
+	sqlite3_reset(store->statements[which]);
+	return r;
+}
+
+int store_begin(struct store *store) {
+	return store_fail(store, sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+}
+
+int store_end(struct store *store, int r) {
+	if (r == 0)
+		r = store_fail(store, sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL));
+	/* Some errors have rolled back already. */
+	if (r < 0 && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+void bind_text(sqlite3_stmt *statement, int at, struct span text) {
+	sqlite3_bind_text(
+		statement, at, text.data ? text.data : "", (int)text.length, SQLITE_STATIC);
+}
+
+void bind_blob(sqlite3_stmt *statement, int at, struct span bytes) {
+	sqlite3_bind_blob(
+		statement, at, bytes.data ? bytes.data : "", (int)bytes.length, SQLITE_STATIC);
+}
+
+static int sync_directory(const char *path) {
+	char *copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+
+	int descriptor = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = descriptor < 0 || fsync(descriptor) < 0 ? -errno : 0;
+	if (descriptor >= 0)
+		close(descriptor);
+	free(copy);
+	return r;
+}
+
+/* Makes an empty file with the right mode, since SQLite would make it for everybody; the log and
+ * the shared memory inherit the mode. */
+static int make_file(const char *path, unsigned mode) {
+	int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (descriptor < 0)
+		return errno == EEXIST ? 0 : -errno;
+
+	int r = fchmod(descriptor, mode) < 0 ? -errno : 0;
+	close(descriptor);
+	return r < 0 ? r : sync_directory(path);
+}
+
+static int on_commit(void *user, sqlite3 *db, const char *name, int pages) {
+	struct store *store = user;
+
+	(void)db;
+	(void)name;
+	/* Fewer than were there: the log began anew. */
+	if ((uint64_t)pages < store->wal_pages)
+		store->wal_copied = 0;
+	store->wal_pages = (uint64_t)pages;
+	return SQLITE_OK;
+}
+
+static int connect(struct store *store, const struct store_options *options) {
+	int result = sqlite3_open_v2(options->path, &store->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, options->vfs);
+	if (result != SQLITE_OK)
+		return store->db ? store_fail(store, result) : -ENOMEM;
+
+	sqlite3_busy_timeout(store->db, options->busy_ms ? options->busy_ms : STORE_BUSY_MS);
+	return 0;
+}
+
+/* A new file becomes a database of ours; any other must be one already. */
+static int ensure_schema(struct store *store, struct store_refusal *refusal) {
+	int r = schema_identify(store->db, &refusal->version);
+	if (r < 0)
+		return r == E_VERSION ? r : store_fail(store, sqlite3_errcode(store->db));
+	if (refusal->version == STORE_SCHEMA_VERSION)
+		return 0;
+	if (refusal->version != 0)
+		return E_VERSION;
+
+	r = sqlite_run(store->db, "PRAGMA journal_mode=WAL");
+	if (r == 0)
+		r = schema_create(store->db);
+	return r < 0 ? store_fail(store, sqlite3_errcode(store->db)) : 0;
+}
+
+static int set_up(struct store *store, const struct store_options *options) {
+	size_t cache = options->cache_bytes ? options->cache_bytes : STORE_CACHE_BYTES;
+	size_t checkpoint =
+		options->checkpoint_bytes ? options->checkpoint_bytes : STORE_CHECKPOINT_BYTES;
+	char pragmas[256];
+	int keep_log = 1;
+	sqlite3_int64 page;
+
+	/* The log is checkpointed by store_commit, and cut back to the limit when it begins anew.
+	 */
+	snprintf(pragmas, sizeof(pragmas),
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA cache_size=-%zu;"
+		"PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"
+		"PRAGMA journal_size_limit=%zu",
+		options->durability == STORE_FULL ? "FULL" : "NORMAL", cache / 1024, checkpoint);
+	int result = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_file_control(
+			store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_log);
+	if (result != SQLITE_OK)
+		return store_fail(store, result);
+
+	int r = sqlite_integer(store->db, "PRAGMA page_size", &page);
+	if (r < 0)
+		return r;
+	store->page_bytes = (uint64_t)page + WAL_PAGE_HEADER;
+	store->checkpoint_pages = checkpoint / store->page_bytes;
+	store->checkpoint_next = store->checkpoint_pages;
+	sqlite3_wal_hook(store->db, on_commit, store);
+	return 0;
+}
+
+static int check_whole(struct store *store) {
+	sqlite3_stmt *statement;
+	int result = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	if (result != SQLITE_OK)
+		return store_fail(store, result);
+
+	result = sqlite3_step(statement);
+	int r = store_fail(store, result);
+	if (r == 0 && strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0) {
+		snprintf(store->message, sizeof(store->message), "%s",
+			(const char *)sqlite3_column_text(statement, 0));
+		r = E_CORRUPT;
+	}
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static int prepare_statements(struct store *store) {
+	for (int i = 0; i < STATEMENTS; i++) {
+		int result = sqlite3_prepare_v3(store->db, statement_texts[i], -1,
+			SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+		if (result != SQLITE_OK)
+			return store_fail(store, result);
+	}
+	return 0;
+}
+
+static int open_database(
+	struct store *store, const struct store_options *options, struct store_refusal *refusal) {
+	int r = connect(store, options);
+	if (r < 0)
+		return r;
+
+	r = ensure_schema(store, refusal);
+	if (r < 0)
+		return r;
+
+	r = set_up(store, options);
+	if (r < 0)
+		return r;
+
+	if (options->check) {
+		r = check_whole(store);
+		if (r < 0)
+			return r;
+	}
+	return prepare_statements(store);
+}
+
+static void describe_refusal(struct store_refusal *refusal, const struct store *store, int r) {
+	size_t size = sizeof(refusal->message);
+
+	if (r == E_IN_USE && refusal->holder > 0)
+		snprintf(refusal->message, size, "process %d has it open", (int)refusal->holder);
+	else if (r == E_VERSION && refusal->version == 0)
+		snprintf(refusal->message, size, "it is a database of another program");
+	else if (r == E_VERSION)
+		snprintf(refusal->message, size, "its schema has version %d, this program knows %d",
+			refusal->version, STORE_SCHEMA_VERSION);
+	else
+		snprintf(refusal->message, size, "%s",
+			store && store->message[0] ? store->message : error_text(r));
+}
+
+int store_open(struct store **ret_store, const struct store_options *options,
+	struct store_refusal *ret_refusal) {
+	unsigned mode = options->mode ? options->mode : MODE;
+	struct store_refusal refusal = { 0 };
+	int r = -ENOMEM;
+
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		goto fail;
+	store->lock = -1;
+	store->prune_after = -1;
+	store->path = strdup(options->path);
+	if (!store->path)
+		goto fail;
+
+	if (!options->create && access(options->path, F_OK) < 0) {
+		r = -errno;
+		goto fail;
+	}
+
+	r = lock_take(options->path, mode, &store->lock, &refusal.holder);
+	if (r < 0)
+		goto fail;
+
+	r = make_file(options->path, mode);
+	if (r < 0)
+		goto fail;
+
+	r = open_database(store, options, &refusal);
+	if (r < 0)
+		goto fail;
+
+	*ret_store = store;
+	return 0;
+
+fail:
+	describe_refusal(&refusal, store, r);
+	if (ret_refusal)
+		*ret_refusal = refusal;
+	store_close(store);
+	return r;
+}
+
+void store_close(struct store *store) {
+	if (!store)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close(store->db);
+	if (store->lock >= 0)
+		lock_drop(store->lock);
+	free(store->path);
+	free(store->sorted);
+	free(store);
+}
+
+const char *store_message(const struct store *store) {
+	return store->message;
+}
+
+int store_checkpoint(struct store *store) {
+	int pages, copied;
+	int result = sqlite3_wal_checkpoint_v2(
+		store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	int r = store_fail(store, result);
+
+	if (r < 0) {
+		store->stats.checkpoint_failures++;
+		return r;
+	}
+	store->stats.checkpoints++;
+	store->wal_pages = pages < 0 ? 0 : (uint64_t)pages;
+	store->wal_copied = copied < 0 ? 0 : (uint64_t)copied;
+	/* What a reader holds back is not tried again at every commit. */
+	store->checkpoint_next = store->wal_pages - store->wal_copied + store->checkpoint_pages;
+	return 0;
+}
+
+static uint64_t file_bytes(const char *path, const char *suffix) {
+	struct text name = { 0 };
+	struct stat status;
+	uint64_t bytes = 0;
+
+	text_add_format(&name, "%s%s", path, suffix);
+	text_add_char(&name, '\0');
+	if (!text_failed(&name) && stat(name.data, &status) == 0)
+		bytes = (uint64_t)status.st_size;
+	text_finish(&name);
+	return bytes;
+}
+
+void store_stats(struct store *store, struct store_stats *ret_stats) {
+	*ret_stats = store->stats;
+	ret_stats->database_bytes = file_bytes(store->path, "");
+	ret_stats->wal_bytes = file_bytes(store->path, "-wal");
+	ret_stats->wal_held_bytes = (store->wal_pages - store->wal_copied) * store->page_bytes;
+}
+
+static int rename_companion(const char *path, const char *suffix, int64_t now_ms) {
+	struct text from = { 0 }, to = { 0 };
+	int r = 0;
+
+	text_add_format(&from, "%s%s", path, suffix);
+	text_add_char(&from, '\0');
+	text_add_format(&to, "%s.damaged-%lld%s", path, (long long)now_ms, suffix);
+	text_add_char(&to, '\0');
+	if (text_failed(&from) || text_failed(&to))
+		r = -ENOMEM;
+	else if (renameat2(AT_FDCWD, from.data, AT_FDCWD, to.data, RENAME_NOREPLACE) < 0)
+		r = -errno;
+	text_finish(&from);
+	text_finish(&to);
+	return r;
+}
+
+int store_set_aside(const char *path, int64_t now_ms) {
+	static const char *const companions[] = { "-wal", "-shm" };
+	pid_t holder;
+	int lock;
+
+	int r = lock_take(path, MODE, &lock, &holder);
+	if (r < 0)
+		return r;
+
+	r = rename_companion(path, "", now_ms);
+	for (size_t i = 0; r == 0 && i < sizeof(companions) / sizeof(companions[0]); i++) {
+		r = rename_companion(path, companions[i], now_ms);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r == 0)
+		r = sync_directory(path);
+	lock_drop(lock);
+	return r;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_STORE_PRIVATE_H
+#define STORE_STORE_PRIVATE_H
+
+#include "store.h"
+
+#include <sqlite3.h>
+
+/* Statements that are prepared once, when the database is opened. */
+enum statement {
+	PUT_DETECTOR,
+	PUT_SERIES,
+	PUT_READING,
+	PUT_FORECAST,
+	DROP_OTHER_FORECASTS,
+	PUT_ANOMALY,
+	PUT_SCORE,
+	PUT_STATE,
+	PUT_MODEL,
+	PUT_LEARNING,
+	PUT_META,
+	NEXT_SERIES,
+	PRUNE_READING,
+	PRUNE_FORECAST,
+	PRUNE_ANOMALY,
+	PRUNE_LEARNING,
+	STATEMENTS
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	int lock;
+	char *path;
+	struct store_stats stats;
+	uint64_t page_bytes; /* of a page in the log, with its header */
+	uint64_t wal_pages; /* in the log after the last commit */
+	uint64_t wal_copied; /* of them, in the database by the last checkpoint */
+	uint64_t checkpoint_pages;
+	uint64_t checkpoint_next; /* pages held at which the next checkpoint is due */
+	int64_t prune_after; /* series at which the round of pruning stands; -1: before all */
+	struct reading_row *sorted; /* room to bring a journal's readings in order */
+	size_t sorted_capacity;
+	char message[256];
+};
+
+/* Keeps the text of the database's last error and returns our code for it. */
+int store_fail(struct store *store, int result);
+
+/* Runs a statement that has been bound and returns no rows, and makes it ready for the next. */
+int store_run(struct store *store, enum statement which);
+
+int store_begin(struct store *store);
+
+/* Commits if r is 0, else rolls back; returns the first error. */
+int store_end(struct store *store, int r);
+
+/* For statements in the order of their parameters. A NAN is bound as NULL. */
+void bind_text(sqlite3_stmt *statement, int at, struct span text);
+void bind_blob(sqlite3_stmt *statement, int at, struct span bytes);
+
+#endif
