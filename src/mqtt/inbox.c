@@ -2,12 +2,12 @@
 #include "inbox.h"
 
 #include "error.h"
+#include "monitor.h"
+#include "now.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 /* Room in each half that only news of the connection may use: a dozen of it, each with a phrase. */
 #define NEWS_ROOM 4096
@@ -16,30 +16,14 @@
 
 struct inbox {
 	struct inbox_options options;
-	pthread_mutex_t mutex;
-	pthread_cond_t room; /* a half has been emptied */
+	struct monitor monitor; /* its news: a half has been emptied */
 	char *memory; /* both halves */
 	size_t half_bytes;
-	size_t used[HALVES]; /* under mutex */
-	int filling; /* under mutex: the half that is written; the other is being read */
-	bool closed; /* under mutex */
-	struct inbox_counters counters; /* under mutex */
+	size_t used[HALVES]; /* locked */
+	int filling; /* locked: the half that is written; the other is being read */
+	bool closed; /* locked */
+	struct inbox_counters counters; /* locked */
 };
-
-static int create_lock(struct inbox *inbox) {
-	pthread_condattr_t attributes;
-
-	int r = pthread_condattr_init(&attributes);
-	if (r != 0)
-		return -r;
-
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = pthread_cond_init(&inbox->room, &attributes);
-	pthread_condattr_destroy(&attributes);
-	if (r == 0)
-		r = pthread_mutex_init(&inbox->mutex, NULL);
-	return -r;
-}
 
 int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) {
 	struct inbox *inbox = calloc(1, sizeof(*inbox));
@@ -57,7 +41,7 @@ int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) 
 		return -ENOMEM;
 	}
 
-	int r = create_lock(inbox);
+	int r = monitor_init(&inbox->monitor);
 	if (r < 0) {
 		munmap(inbox->memory, HALVES * inbox->half_bytes);
 		free(inbox);
@@ -70,8 +54,7 @@ int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) 
 void inbox_destroy(struct inbox *inbox) {
 	if (!inbox)
 		return;
-	pthread_mutex_destroy(&inbox->mutex);
-	pthread_cond_destroy(&inbox->room);
+	monitor_finish(&inbox->monitor);
 	munmap(inbox->memory, HALVES * inbox->half_bytes);
 	free(inbox);
 }
@@ -80,36 +63,23 @@ static char *half(struct inbox *inbox, int which) {
 	return inbox->memory + (size_t)which * inbox->half_bytes;
 }
 
-static struct timespec deadline_after(unsigned ms) {
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000;
-	}
-	return at;
-}
-
-/* Under mutex. Waits until the half being filled holds at most `limit` bytes. */
+/* Locked. Waits until the half being filled holds at most `limit` bytes. */
 static bool await_room(struct inbox *inbox, size_t limit) {
 	if (inbox->used[inbox->filling] <= limit)
 		return true;
 
 	inbox->counters.waits++;
-	struct timespec deadline = deadline_after(inbox->options.wait_ms);
+	int64_t deadline = monotonic_ms() + inbox->options.wait_ms;
 	while (inbox->used[inbox->filling] > limit) {
 		if (inbox->closed)
 			return false;
-		if (pthread_cond_timedwait(&inbox->room, &inbox->mutex, &deadline) == ETIMEDOUT)
+		if (!monitor_wait(&inbox->monitor, deadline))
 			return inbox->used[inbox->filling] <= limit;
 	}
 	return true;
 }
 
-/* Under mutex. */
+/* Locked. */
 static void append(struct inbox *inbox, const struct mail *mail, size_t size) {
 	mail_pack(half(inbox, inbox->filling) + inbox->used[inbox->filling], mail);
 	inbox->used[inbox->filling] += size;
@@ -119,7 +89,7 @@ static void append(struct inbox *inbox, const struct mail *mail, size_t size) {
 	inbox->counters.bytes += mail->topic.length + mail->payload.length;
 }
 
-/* Under mutex. Sets *ret_first if the mail is the first in its half. */
+/* Locked. Sets *ret_first if the mail is the first in its half. */
 static int put(struct inbox *inbox, const struct mail *mail, bool *ret_first) {
 	size_t size = mail_packed_size(mail);
 	bool message = mail->kind == MAIL_MESSAGE;
@@ -144,9 +114,9 @@ static int put(struct inbox *inbox, const struct mail *mail, bool *ret_first) {
 int inbox_push(struct inbox *inbox, const struct mail *mail) {
 	bool first = false;
 
-	pthread_mutex_lock(&inbox->mutex);
+	monitor_lock(&inbox->monitor);
 	int r = put(inbox, mail, &first);
-	pthread_mutex_unlock(&inbox->mutex);
+	monitor_unlock(&inbox->monitor);
 
 	if (first && inbox->options.wake)
 		inbox->options.wake(inbox->options.context);
@@ -154,28 +124,28 @@ int inbox_push(struct inbox *inbox, const struct mail *mail) {
 }
 
 struct span inbox_take(struct inbox *inbox) {
-	pthread_mutex_lock(&inbox->mutex);
+	monitor_lock(&inbox->monitor);
 	int taken = inbox->filling;
 	size_t length = inbox->used[taken];
 
 	inbox->filling = !taken;
 	inbox->used[inbox->filling] = 0;
-	pthread_cond_broadcast(&inbox->room);
-	pthread_mutex_unlock(&inbox->mutex);
+	monitor_notify(&inbox->monitor);
+	monitor_unlock(&inbox->monitor);
 	return span_of(half(inbox, taken), length);
 }
 
 void inbox_close(struct inbox *inbox) {
-	pthread_mutex_lock(&inbox->mutex);
+	monitor_lock(&inbox->monitor);
 	inbox->closed = true;
-	pthread_cond_broadcast(&inbox->room);
-	pthread_mutex_unlock(&inbox->mutex);
+	monitor_notify(&inbox->monitor);
+	monitor_unlock(&inbox->monitor);
 }
 
 struct inbox_counters inbox_counters(struct inbox *inbox) {
-	pthread_mutex_lock(&inbox->mutex);
+	monitor_lock(&inbox->monitor);
 	struct inbox_counters counters = inbox->counters;
 	counters.pending_bytes = inbox->used[inbox->filling];
-	pthread_mutex_unlock(&inbox->mutex);
+	monitor_unlock(&inbox->monitor);
 	return counters;
 }
