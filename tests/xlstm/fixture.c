@@ -11,16 +11,16 @@
 #include <math.h>
 
 static struct xlstm_block_shape block_from(
-        const struct golden *golden, char kind, uint32_t width, uint32_t taps) {
+	const struct golden *golden, char kind, uint32_t width, uint32_t taps) {
 	uint32_t heads = (uint32_t)golden_hyper(golden, "NH");
 	struct xlstm_block_shape block =
-	        xlstm_block_published(kind == 'm' ? XLSTM_MLSTM : XLSTM_SLSTM, width, heads);
+		xlstm_block_published(kind == 'm' ? XLSTM_MLSTM : XLSTM_SLSTM, width, heads);
 	block.taps = taps;
 	return block;
 }
 
 static void set_tensor(
-        void *context, struct golden *golden, const char *name, const char *published) {
+	void *context, struct golden *golden, const char *name, const char *published) {
 	struct xlstm_weights *weights = context;
 	const struct golden_tensor *tensor = golden_tensor(golden, "param", name);
 	char full[128];
@@ -41,7 +41,7 @@ struct xlstm_weights *golden_weights(struct golden *golden) {
 	uint32_t taps = (uint32_t)golden_hyper(golden, "K");
 	for (; order[shape.block_count]; shape.block_count++)
 		shape.blocks[shape.block_count] =
-		        block_from(golden, order[shape.block_count], shape.width, taps);
+			block_from(golden, order[shape.block_count], shape.width, taps);
 
 	struct xlstm_weights *weights;
 	assert_int_equal(xlstm_weights_create(&weights, &shape), 0);

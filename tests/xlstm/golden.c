@@ -59,7 +59,7 @@ struct golden *golden_open(const char *name) {
 	snprintf(path, sizeof(path), "%s/manifest.txt", golden->directory);
 	golden->manifest = read_all(path, &size);
 	for (char *save, *line = strtok_r(golden->manifest, "\n", &save); line;
-	        line = strtok_r(NULL, "\n", &save)) {
+		line = strtok_r(NULL, "\n", &save)) {
 		assert_true(golden->line_count < LINES_MAX);
 		golden->lines[golden->line_count++] = line;
 	}
@@ -82,7 +82,7 @@ const char *golden_hyper_text(const struct golden *golden, const char *key) {
 	char found[64];
 	for (size_t i = 0; i < golden->line_count; i++)
 		if (sscanf(golden->lines[i], "hyper %63s %63s", found, value) == 2 &&
-		        !strcmp(found, key))
+			!strcmp(found, key))
 			return value;
 	fail_msg("%s: no hyper %s", golden->directory, key);
 	return NULL;
@@ -128,7 +128,7 @@ static struct entry *read_tensor(const struct golden *golden, const char *line) 
 }
 
 const struct golden_tensor *golden_maybe(
-        struct golden *golden, const char *role, const char *name) {
+	struct golden *golden, const char *role, const char *name) {
 	for (struct entry *entry = golden->entries; entry; entry = entry->next)
 		if (!strcmp(entry->role, role) && !strcmp(entry->name, name))
 			return &entry->tensor;
@@ -146,7 +146,7 @@ const struct golden_tensor *golden_maybe(
 }
 
 const struct golden_tensor *golden_tensor(
-        struct golden *golden, const char *role, const char *name) {
+	struct golden *golden, const char *role, const char *name) {
 	const struct golden_tensor *tensor = golden_maybe(golden, role, name);
 	if (!tensor)
 		fail_msg("%s: no tensor %s %s", golden->directory, role, name);
@@ -173,7 +173,7 @@ double relative_rms(const float *expected, const float *actual, size_t count) {
 }
 
 void assert_near(const char *what, const float *expected, const float *actual, size_t count,
-        double tolerance) {
+	double tolerance) {
 	double error = relative_rms(expected, actual, count);
 	/* Written so that NaN fails. */
 	if (!(error <= tolerance))

@@ -80,12 +80,12 @@ static void run_steps(struct run *run, size_t from, size_t to) {
 		disturb(run, &noise, t);
 		for (size_t i = from; i < to; i++)
 			memcpy(run->inputs + run->places[i] * run->width,
-			        x + (i * run->steps + t) * run->width, bytes);
+				x + (i * run->steps + t) * run->width, bytes);
 		xlstm_step(run->model, run->workspace, run->batch, run->rows, run->inputs,
-		        run->features, NULL);
+			run->features, NULL);
 		for (size_t i = from; i < to; i++)
 			memcpy(run->y + (i * run->steps + t) * run->width,
-			        run->features + run->places[i] * run->width, bytes);
+				run->features + run->places[i] * run->width, bytes);
 	}
 }
 
@@ -95,7 +95,7 @@ static const float *field(const struct run *run, size_t series, size_t block, si
 }
 
 static const struct golden_tensor *block_state(
-        struct run *run, size_t block, const char *name, bool stacked) {
+	struct run *run, size_t block, const char *name, bool stacked) {
 	char full[64];
 	snprintf(full, sizeof(full), "blk%zu.%s", block, name);
 	return golden_maybe(run->golden, "state", stacked ? full : name);
@@ -104,7 +104,7 @@ static const struct golden_tensor *block_state(
 /* One part of one series' state against its place in the recorded tensor, brought to the
  * recorded stabiliser. */
 static void check_scaled(const char *what, const float *actual, const float *actual_m,
-        const float *expected, const float *expected_m, size_t count, size_t each) {
+	const float *expected, const float *expected_m, size_t count, size_t each) {
 	float *scaled = malloc(count * sizeof(float));
 	memcpy(scaled, actual, count * sizeof(float));
 	rescale(scaled, actual_m, expected_m, count, each);
@@ -113,7 +113,7 @@ static void check_scaled(const char *what, const float *actual, const float *act
 }
 
 static void check_slstm_state(
-        struct run *run, size_t series, size_t block, const struct golden_tensor *hcnm) {
+	struct run *run, size_t series, size_t block, const struct golden_tensor *hcnm) {
 	const struct state_fields *at = &model_layout(run->model)->blocks[block].state;
 	size_t width = run->width, plane = run->series * width;
 	const float *expected = hcnm->values + series * width;
@@ -121,9 +121,9 @@ static void check_slstm_state(
 
 	assert_near("h", expected, field(run, series, block, at->hidden), width, 1e-5);
 	check_scaled("c", field(run, series, block, at->cell), m, expected + plane,
-	        expected + 3 * plane, width, 1);
+		expected + 3 * plane, width, 1);
 	check_scaled("n", field(run, series, block, at->normaliser), m, expected + 2 * plane,
-	        expected + 3 * plane, width, 1);
+		expected + 3 * plane, width, 1);
 }
 
 static void check_mlstm_state(struct run *run, size_t series, size_t block, bool stacked) {
@@ -134,11 +134,11 @@ static void check_mlstm_state(struct run *run, size_t series, size_t block, bool
 	const float *m_expected = block_state(run, block, "m", stacked)->values + series * heads;
 
 	check_scaled("C", field(run, series, block, at->matrix), m,
-	        block_state(run, block, "C", stacked)->values + series * heads * units * units,
-	        m_expected, heads * units * units, units * units);
+		block_state(run, block, "C", stacked)->values + series * heads * units * units,
+		m_expected, heads * units * units, units * units);
 	check_scaled("n", field(run, series, block, at->normaliser), m,
-	        block_state(run, block, "n", stacked)->values + series * heads * units, m_expected,
-	        heads * units, units);
+		block_state(run, block, "n", stacked)->values + series * heads * units, m_expected,
+		heads * units, units);
 }
 
 static void check_states(struct run *run, size_t series) {
@@ -158,7 +158,7 @@ static void check_states(struct run *run, size_t series) {
 		const struct golden_tensor *conv = block_state(run, i, "conv", stacked);
 		size_t channels = block->channels, past = block->taps - 1;
 		assert_near("window", conv->values + (series * block->taps + 1) * channels,
-		        field(run, series, i, block->state.window), past * channels, 1e-5);
+			field(run, series, i, block->state.window), past * channels, 1e-5);
 	}
 }
 
@@ -226,7 +226,7 @@ static void a_row_gets_the_same_bits_in_every_batch(void **state) {
 			size_t count = first.series * first.steps * first.width;
 			assert_memory_equal(first.y, other.y, count * sizeof(float));
 			assert_memory_equal(first.rows[first.places[1]],
-			        other.rows[other.places[1]], xlstm_state_size(first.model));
+				other.rows[other.places[1]], xlstm_state_size(first.model));
 			run_finish(&other);
 		}
 		run_finish(&first);
