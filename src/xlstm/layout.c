@@ -53,7 +53,7 @@ struct tensor_row {
 static const struct tensor_row tensor_rows[] = {
 	{"xlstm_norm.weight",                    T_NORM,        { DIM_WIDTH },                          START_ZERO,        false},
 	{ "xlstm.conv1d.conv.weight",            T_CONV_W,      { DIM_CHANNELS, DIM_ONE, DIM_TAPS },    START_UNIFORM,
-         true	                                                                                                           },
+         true														   },
 	{ "xlstm.conv1d.conv.bias",              T_CONV_B,      { DIM_CHANNELS },                       START_UNIFORM,     false},
 
 	{ "xlstm.proj_up.weight",                T_UP,          { DIM_TWO_INNER, DIM_WIDTH },           START_SMALL,       true },
@@ -61,10 +61,10 @@ static const struct tensor_row tensor_rows[] = {
 	{ "xlstm.k_proj.weight",                 T_K,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
 	{ "xlstm.v_proj.weight",                 T_V,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
 	{ "xlstm.mlstm_cell.igate.weight",       T_INPUT_GATE,  { DIM_M_HEADS, DIM_THREE_INNER },
-         START_ZERO,	                                                                                               true },
+         START_ZERO,												       true },
 	{ "xlstm.mlstm_cell.igate.bias",         T_INPUT_BIAS,  { DIM_M_HEADS },                        START_INPUT_BIAS,  false},
 	{ "xlstm.mlstm_cell.fgate.weight",       T_FORGET_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
-         START_ZERO,	                                                                                               true },
+         START_ZERO,												       true },
 	{ "xlstm.mlstm_cell.fgate.bias",         T_FORGET_BIAS, { DIM_M_HEADS },                        START_FORGET_BIAS, false},
 	{ "xlstm.mlstm_cell.outnorm.weight",     T_HEAD_NORM,   { DIM_INNER },                          START_ZERO,        false},
 	{ "xlstm.learnable_skip",                T_SKIP,        { DIM_INNER },                          START_ONE,         false},
@@ -86,15 +86,15 @@ static const struct tensor_row tensor_rows[] = {
 
 	{ "post_blocks_norm.weight",             T_LAST_NORM,   { DIM_NORM_WIDTH },                     START_ZERO,        false},
 	{ "embed.weight",                        T_EMBED_W,     { DIM_END_WIDTH, DIM_INPUTS },          START_SMALL,       true },
-	{ "embed.bias",	                  T_EMBED_B,     { DIM_EMBED_WIDTH },                    START_ZERO,        false},
-	{ "head.weight",	                 T_HEAD_W,      { DIM_OUTPUTS, DIM_END_WIDTH },         START_ZERO,        true },
-	{ "head.bias",	                   T_HEAD_B,      { DIM_OUTPUTS },                        START_ZERO,        false},
+	{ "embed.bias",			  T_EMBED_B,     { DIM_EMBED_WIDTH },                    START_ZERO,        false},
+	{ "head.weight",			 T_HEAD_W,      { DIM_OUTPUTS, DIM_END_WIDTH },         START_ZERO,        true },
+	{ "head.bias",			   T_HEAD_B,      { DIM_OUTPUTS },                        START_ZERO,        false},
 };
 
 #define TENSOR_ROWS (sizeof(tensor_rows) / sizeof(tensor_rows[0]))
 
 static void resolve_dims(
-        size_t dims[DIM_COUNT], const struct block_layout *block, const struct xlstm_shape *shape) {
+	size_t dims[DIM_COUNT], const struct block_layout *block, const struct xlstm_shape *shape) {
 	size_t width = shape->width;
 
 	memset(dims, 0, DIM_COUNT * sizeof(dims[0]));
@@ -135,7 +135,7 @@ static void resolve_dims(
 
 /* False where the block has no such tensor. */
 static bool tensor_resolve(
-        struct tensor_layout *tensor, const struct tensor_row *row, const size_t dims[DIM_COUNT]) {
+	struct tensor_layout *tensor, const struct tensor_row *row, const size_t dims[DIM_COUNT]) {
 	tensor->count = 1;
 	tensor->dimension_count = 0;
 	for (size_t i = 0; i < 3; i++) {
@@ -144,21 +144,22 @@ static bool tensor_resolve(
 		tensor->count *= tensor->dims[i];
 		tensor->dimension_count += used;
 	}
+	tensor->id = row->id;
 	tensor->start = row->start;
 	tensor->decays = row->decays;
 	return tensor->count > 0;
 }
 
 static void tensor_name(struct tensor_layout *tensor, const struct tensor_row *row,
-        const struct block_layout *block) {
+	const struct block_layout *block) {
 	if (block->kind)
 		snprintf(tensor->name, sizeof(tensor->name), "blocks.%u.%s", block->index,
-		        row->name);
+			row->name);
 	else
 		snprintf(tensor->name, sizeof(tensor->name), "%s", row->name);
 }
 
-static void place_tensors(struct layout *layout, struct block_layout *block) {
+static void list_tensors(struct layout *layout, struct block_layout *block) {
 	size_t dims[DIM_COUNT];
 	resolve_dims(dims, block, &layout->shape);
 
@@ -170,10 +171,22 @@ static void place_tensors(struct layout *layout, struct block_layout *block) {
 			continue;
 		tensor_name(tensor, &tensor_rows[i], block);
 		tensor->block = block;
-		tensor->offset = layout->weight_floats;
-		block->tensors[tensor_rows[i].id] = tensor->offset;
-		layout->weight_floats += round_up_to_line(tensor->count);
 		layout->tensor_count++;
+	}
+}
+
+/* Without holes, because an arena is also the data of a file, byte for byte. Tensors of whole lines
+ * come first, so that each of these starts on a line. */
+static void place_in_arena(struct layout *layout, bool whole_lines) {
+	for (size_t i = 0; i < layout->tensor_count; i++) {
+		struct tensor_layout *tensor = &layout->tensors[i];
+		const struct block_layout *in = tensor->block;
+		struct block_layout *block = in->kind ? &layout->blocks[in->index] : &layout->ends;
+		if ((tensor->count % LINE_FLOATS == 0) != whole_lines)
+			continue;
+		tensor->offset = layout->weight_floats;
+		block->tensors[tensor->id] = tensor->offset;
+		layout->weight_floats += tensor->count;
 	}
 }
 
@@ -201,13 +214,13 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 		state->window = take(&end, (block->taps - 1) * block->channels);
 	if (block->heads)
 		state->stabiliser =
-		        take(&end, block->kind == XLSTM_MLSTM ? block->heads : block->channels);
+			take(&end, block->kind == XLSTM_MLSTM ? block->heads : block->channels);
 	block->state_at = layout->state_floats;
 	layout->state_floats += round_up_to_line(end);
 }
 
 static void describe_block(struct block_layout *block, const struct xlstm_block_shape *shape,
-        uint32_t index, uint32_t width) {
+	uint32_t index, uint32_t width) {
 	block->kind = shape->kind;
 	block->index = index;
 	block->heads = shape->heads;
@@ -227,10 +240,12 @@ int layout_init(struct layout *layout, const struct xlstm_shape *shape) {
 
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		describe_block(&layout->blocks[i], &shape->blocks[i], i, shape->width);
-		place_tensors(layout, &layout->blocks[i]);
+		list_tensors(layout, &layout->blocks[i]);
 		place_state(layout, &layout->blocks[i]);
 	}
-	place_tensors(layout, &layout->ends);
+	list_tensors(layout, &layout->ends);
+	place_in_arena(layout, true);
+	place_in_arena(layout, false);
 	return 0;
 }
 

@@ -13,7 +13,8 @@
  * table in layout.c and the shape.
  */
 
-/* Floats in a cache line of 64 bytes: tensors and the blocks of a row start on one. */
+/* Floats in a cache line of 64 bytes: the blocks of a row and the tensors of whole lines start on
+ * one. */
 #define LINE_FLOATS 16
 #define ABSENT      SIZE_MAX
 
@@ -88,8 +89,9 @@ struct block_layout {
 
 struct tensor_layout {
 	char name[TENSOR_NAME_MAX];
+	enum tensor_id id;
 	uint32_t dims[3], dimension_count;
-	size_t offset, count;
+	size_t offset, count; /* in an arena, in floats */
 	const struct block_layout *block;
 	enum start start;
 	bool decays;
@@ -101,7 +103,7 @@ struct layout {
 	struct block_layout ends; /* embedding, last norm and head */
 	struct tensor_layout *tensors;
 	size_t tensor_count;
-	size_t weight_floats; /* of an arena */
+	size_t weight_floats; /* of an arena; the tensors fill it without holes */
 	size_t state_floats; /* of a row */
 };
 

@@ -7,12 +7,12 @@
 
 struct xlstm_weights {
 	struct layout layout;
-	float *values; /* [layout.weight_floats], on a cache line */
+	float *values; /* [layout.weight_floats], from a cache line on */
 };
 
 /* The tensor of a block, NULL where it has none. */
 static inline const float *block_tensor(
-        const struct xlstm_weights *weights, const struct block_layout *block, enum tensor_id id) {
+	const struct xlstm_weights *weights, const struct block_layout *block, enum tensor_id id) {
 	return block->tensors[id] == ABSENT ? NULL : weights->values + block->tensors[id];
 }
 
