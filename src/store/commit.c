@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crc32c.h"
+#include "num.h"
 #include "store_private.h"
 
 #include <errno.h>
@@ -9,6 +10,9 @@
  * A journal becomes rows. Each put_x binds one record to its prepared statement; store_commit wraps
  * them in one transaction.
  */
+
+/* Waiting readings that a commit drops at least, if the floor has passed them. */
+#define DROP_MIN 1000
 
 static int put_detector(struct store *store, const struct detector_row *row) {
 	sqlite3_stmt *s = store->statements[PUT_DETECTOR];
@@ -42,8 +46,17 @@ static int put_reading(struct store *store, const struct reading_row *row) {
 	sqlite3_bind_int64(s, 1, row->series);
 	sqlite3_bind_int64(s, 2, row->time_ms);
 	sqlite3_bind_double(s, 3, row->value);
-	sqlite3_bind_int64(s, 4, (sqlite3_int64)row->sequence);
 	return store_run(store, PUT_READING);
+}
+
+static int put_pending(struct store *store, const struct reading_row *row) {
+	sqlite3_stmt *s = store->statements[PUT_PENDING];
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)row->sequence);
+	sqlite3_bind_int64(s, 2, row->series);
+	sqlite3_bind_int64(s, 3, row->time_ms);
+	sqlite3_bind_double(s, 4, row->value);
+	return store_run(store, PUT_PENDING);
 }
 
 static int drop_other_forecasts(struct store *store, const struct forecast_row *row) {
@@ -188,13 +201,40 @@ static int sort_readings(struct store *store, const struct journal *journal) {
 	return 0;
 }
 
-static int put_readings(struct store *store, const struct journal *journal) {
+static int put_history(struct store *store, const struct journal *journal) {
 	if (journal->reading_count == 0)
 		return 0;
 
 	int r = sort_readings(store, journal);
-	for (size_t i = 0; r == 0 && i < journal->reading_count; i++)
-		r = put_reading(store, &store->sorted[i]);
+	for (size_t i = 0; r == 0 && i < journal->reading_count; i++) {
+		if (!store->sorted[i].transient)
+			r = put_reading(store, &store->sorted[i]);
+	}
+	return r;
+}
+
+static int raise_floor(struct store *store, const struct journal *journal) {
+	char text[NUM_TEXT_MAX];
+	sqlite3_stmt *s = store->statements[DROP_PENDING];
+	size_t length = num_write_int(text, (int64_t)journal->floor);
+
+	int r = put_meta(store, &(struct meta_row){ SPAN("floor"), span_of(text, length) });
+	if (r < 0)
+		return r;
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)journal->floor);
+	sqlite3_bind_int64(s, 2, DROP_MIN + 2 * (sqlite3_int64)journal->reading_count);
+	return store_run(store, DROP_PENDING);
+}
+
+/* What no state contains after this transaction, as it arrived. */
+static int put_waiting(struct store *store, const struct journal *journal) {
+	int r = journal->floor > 0 ? raise_floor(store, journal) : 0;
+
+	for (size_t i = 0; r == 0 && i < journal->reading_count; i++) {
+		if (journal->readings[i].sequence > journal->floor)
+			r = put_pending(store, &journal->readings[i]);
+	}
 	return r;
 }
 
@@ -203,7 +243,9 @@ static int put_journal(struct store *store, const struct journal *journal) {
 	union journal_row row;
 	size_t at = 0;
 
-	int r = put_readings(store, journal);
+	int r = put_history(store, journal);
+	if (r == 0)
+		r = put_waiting(store, journal);
 	while (r == 0 && journal_next(journal, &at, &kind, &row)) {
 		r = put_record(store, kind, &row);
 		store->stats.rows++;

@@ -70,10 +70,11 @@ void journal_finish(struct journal *journal) {
 void journal_reset(struct journal *journal) {
 	text_reset(&journal->records);
 	journal->reading_count = 0;
+	journal->floor = 0;
 }
 
 bool journal_is_empty(const struct journal *journal) {
-	return journal->records.length == 0 && journal->reading_count == 0;
+	return journal->records.length == 0 && journal->reading_count == 0 && journal->floor == 0;
 }
 
 size_t journal_size(const struct journal *journal) {
@@ -187,6 +188,11 @@ int journal_state(struct journal *journal, const struct state_row *row, void **r
 
 	copy.bytes.data = NULL;
 	return add_record(journal, JOURNAL_STATE, &copy, ret_bytes);
+}
+
+void journal_floor(struct journal *journal, uint64_t sequence) {
+	if (sequence > journal->floor)
+		journal->floor = sequence;
 }
 
 int journal_model(struct journal *journal, const struct model_row *row) {

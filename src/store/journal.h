@@ -20,6 +20,7 @@ struct journal {
 	struct text records;
 	struct reading_row *readings;
 	size_t reading_count, reading_capacity;
+	uint64_t floor; /* journal_floor's, 0 if it was not called */
 };
 
 void journal_finish(struct journal *journal);
@@ -36,7 +37,8 @@ size_t journal_size(const struct journal *journal);
 int journal_detector(struct journal *journal, const struct detector_row *row);
 int journal_series(struct journal *journal, const struct series_row *row);
 
-/* A reading with the series and time of an earlier one replaces it. */
+/* Goes to the history, where it replaces one of the same series and time, and to the readings that
+ * wait for a state to contain them, all of them in the order of their sequence. */
 int journal_reading(struct journal *journal, const struct reading_row *row);
 
 /* A forecast with the series and issue of an earlier one replaces it. */
@@ -48,9 +50,10 @@ int journal_score(struct journal *journal, const struct score_row *row);
  * the next call for this journal. */
 int journal_state(struct journal *journal, const struct state_row *row, void **ret_bytes);
 
-/* All detectors' states contain all their readings up to this sequence, so that a recovery may
- * begin after it: the sequence at which the oldest state still unsaved last was saved. */
-int journal_floor(struct journal *journal, uint64_t sequence);
+/* Every detector's saved state, with this journal's, contains all of its readings up to this
+ * sequence: recovery begins after it, and what waits is dropped so far. A daemon that keeps no
+ * states says so with each journal's last sequence. Floors only rise. */
+void journal_floor(struct journal *journal, uint64_t sequence);
 
 int journal_model(struct journal *journal, const struct model_row *row);
 int journal_learning(struct journal *journal, const struct learning_row *row);

@@ -9,7 +9,6 @@ struct prune {
 	struct store *store;
 	const struct store_retention *retention;
 	int64_t now_ms;
-	uint64_t floor;
 	int rows_left;
 };
 
@@ -25,8 +24,6 @@ static int prune_table(
 	sqlite3_bind_int64(s, 1, series);
 	sqlite3_bind_int64(s, 2, prune->now_ms - keep_ms);
 	sqlite3_bind_int64(s, 3, prune->rows_left);
-	if (which == PRUNE_READING)
-		sqlite3_bind_int64(s, 4, (sqlite3_int64)prune->floor);
 	int r = store_run(store, which);
 	if (r == 0)
 		prune->rows_left -= sqlite3_changes(store->db);
@@ -88,13 +85,7 @@ int store_prune(struct store *store, const struct store_retention *retention, in
 		.store = store, .retention = retention, .now_ms = now_ms, .rows_left = rows_max
 	};
 
-	int r = store_floor(store, &prune.floor);
-	if (r < 0)
-		return r;
-	if (prune.floor == 0)
-		prune.floor = INT64_MAX;
-
-	r = store_begin(store);
+	int r = store_begin(store);
 	if (r < 0)
 		return r;
 

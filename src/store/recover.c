@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crc32c.h"
 #include "error.h"
-#include "num.h"
 #include "store_private.h"
 
 #include <errno.h>
 #include <math.h>
-
-#define FLOOR_KEY "floor"
 
 static struct span column_text(sqlite3_stmt *s, int column) {
 	const unsigned char *data = sqlite3_column_text(s, column);
@@ -26,9 +23,9 @@ static double column_number(sqlite3_stmt *s, int column) {
 							     : sqlite3_column_double(s, column);
 }
 
-/* Calls `row` for each row of a query with up to two integer parameters; what `row` returns unless
+/* Calls `row` for each row of a query with integer parameters; what `row` returns unless
  * it is 0, or an error. */
-static int each_row(struct store *store, const char *sql, const int64_t parameters[2],
+static int each_row(struct store *store, const char *sql, const int64_t *parameters,
 	int (*row)(sqlite3_stmt *s, void *context), void *context) {
 	sqlite3_stmt *s;
 	int result = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
@@ -148,23 +145,13 @@ static int visit_reading(sqlite3_stmt *s, void *context) {
 	return visit->visit(visit->user, &row);
 }
 
-#define READING_COLUMNS "r.series,s.detector,r.time_ms,r.value,r.sequence"
-
 int store_each_reading(struct store *store, uint64_t after,
 	int (*visit)(void *user, const struct reading_row *row), void *user) {
 	return each_row(store,
-		"SELECT " READING_COLUMNS " FROM reading r INDEXED BY reading_sequence"
-		" CROSS JOIN series s ON s.id=r.series WHERE r.sequence>?1 ORDER BY r.sequence",
-		(const int64_t[2]){ (int64_t)after }, visit_reading,
-		&(struct reading_visit){ visit, user });
-}
-
-int store_each_reading_of(struct store *store, uint32_t detector, uint64_t after,
-	int (*visit)(void *user, const struct reading_row *row), void *user) {
-	return each_row(store,
-		"SELECT " READING_COLUMNS " FROM series s CROSS JOIN reading r ON r.series=s.id"
-		" WHERE s.detector=?2 AND r.sequence>?1 ORDER BY r.sequence",
-		(const int64_t[2]){ (int64_t)after, detector }, visit_reading,
+		"SELECT p.series,s.detector,p.time_ms,p.value,p.sequence"
+		" FROM pending p CROSS JOIN series s ON s.id=p.series"
+		" WHERE p.sequence>?1 ORDER BY p.sequence",
+		(const int64_t[1]){ (int64_t)after }, visit_reading,
 		&(struct reading_visit){ visit, user });
 }
 
@@ -176,29 +163,22 @@ static int take_integer(sqlite3_stmt *s, void *context) {
 int store_floor(struct store *store, uint64_t *ret_sequence) {
 	uint64_t sequence = 0;
 
-	int r = each_row(store, "SELECT value FROM meta WHERE key='" FLOOR_KEY "'", NULL,
-		take_integer, &sequence);
+	int r = each_row(
+		store, "SELECT value FROM meta WHERE key='floor'", NULL, take_integer, &sequence);
 	if (r == 0)
 		*ret_sequence = sequence;
 	return r;
 }
 
-int journal_floor(struct journal *journal, uint64_t sequence) {
-	char text[NUM_TEXT_MAX];
-
-	return journal_meta(
-		journal, SPAN(FLOOR_KEY), span_of(text, num_write_int(text, (int64_t)sequence)));
-}
-
 int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
 	uint64_t sequence = 0;
 
-	/* Not the readings' alone: they may have been pruned, or never been stored. */
+	/* What waits has gone from there once a state contains it. */
 	int r = each_row(store,
 		"SELECT max(sequence) FROM ("
-		" SELECT max(sequence) AS sequence FROM reading UNION ALL"
+		" SELECT max(sequence) AS sequence FROM pending UNION ALL"
 		" SELECT max(sequence) FROM state UNION ALL"
-		" SELECT CAST(value AS INTEGER) FROM meta WHERE key='" FLOOR_KEY "')",
+		" SELECT CAST(value AS INTEGER) FROM meta WHERE key='floor')",
 		NULL, take_integer, &sequence);
 	if (r == 0)
 		*ret_sequence = sequence;

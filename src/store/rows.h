@@ -38,7 +38,8 @@ struct reading_row {
 	uint32_t detector; /* filled when read; not looked at when written */
 	int64_t time_ms;
 	double value; /* NAN: the sensor said that it has none */
-	uint64_t sequence; /* order of arrival over the whole database, strictly rising */
+	uint64_t sequence; /* order of arrival over the whole database, strictly rising, from 1 */
+	bool transient; /* not for the history: kept only until a state contains it */
 };
 
 struct forecast_row {

@@ -72,8 +72,12 @@ static const char *const objects[] = {
 
 	"CREATE TABLE reading("
 	" series INTEGER NOT NULL REFERENCES series, time_ms INTEGER NOT NULL, value REAL,"
-	" sequence INTEGER NOT NULL, PRIMARY KEY(series, time_ms)) STRICT, WITHOUT ROWID",
-	"CREATE INDEX reading_sequence ON reading(sequence)",
+	" PRIMARY KEY(series, time_ms)) STRICT, WITHOUT ROWID",
+
+	/* Readings that no saved state contains yet, in the order of their arrival. */
+	"CREATE TABLE pending("
+	" sequence INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,"
+	" time_ms INTEGER NOT NULL, value REAL) STRICT",
 
 	"CREATE TABLE forecast("
 	" id INTEGER PRIMARY KEY, series INTEGER NOT NULL REFERENCES series,"

@@ -23,8 +23,12 @@
 static const char *const statement_texts[STATEMENTS] = {
 	[PUT_DETECTOR] = "INSERT OR REPLACE INTO detector VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
 	[PUT_SERIES] = "INSERT OR REPLACE INTO series VALUES(?1,?2,?3,?4,?5,?6)",
-	[PUT_READING] = "INSERT INTO reading VALUES(?1,?2,?3,?4) ON CONFLICT DO UPDATE SET"
-			" value=excluded.value, sequence=excluded.sequence",
+	[PUT_READING] = "INSERT INTO reading VALUES(?1,?2,?3)"
+			" ON CONFLICT DO UPDATE SET value=excluded.value",
+	[PUT_PENDING] = "INSERT OR REPLACE INTO pending VALUES(?1,?2,?3,?4)",
+	/* Some at a time, so that a floor that rises far does not hold up one commit. */
+	[DROP_PENDING] = "DELETE FROM pending WHERE sequence<="
+			 "min(?1,?2+(SELECT sequence FROM pending ORDER BY sequence LIMIT 1))",
 	[PUT_FORECAST] = "INSERT INTO forecast(series,issued_ms,json) VALUES(?1,?2,?3)"
 			 " ON CONFLICT(series,issued_ms) DO UPDATE SET json=excluded.json",
 	[DROP_OTHER_FORECASTS] = "DELETE FROM forecast WHERE series=?1 AND issued_ms<>?2",
@@ -43,7 +47,7 @@ static const char *const statement_texts[STATEMENTS] = {
 	[NEXT_SERIES] = "SELECT id FROM series WHERE id>?1 ORDER BY id LIMIT 1",
 	[PRUNE_READING] = "DELETE FROM reading WHERE series=?1 AND time_ms IN"
 			  " (SELECT time_ms FROM reading WHERE series=?1 AND time_ms<?2"
-			  "  ORDER BY time_ms LIMIT ?3) AND sequence<=?4",
+			  "  ORDER BY time_ms LIMIT ?3)",
 	[PRUNE_FORECAST] = "DELETE FROM forecast WHERE id IN"
 			   " (SELECT id FROM forecast WHERE series=?1 AND issued_ms<?2"
 			   "  ORDER BY issued_ms LIMIT ?3)",

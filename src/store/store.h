@@ -88,8 +88,8 @@ struct store_retention {
 };
 
 /* Deletes rows older than their table's retention, going round the series, `rows_max` rows at the
- * most per call and in one transaction. Readings not contained in a state yet (those after the
- * floor) stay. 1 if there may be more to do, 0 when a round is complete. */
+ * most per call and in one transaction. 1 if there may be more to do, 0 when a round is
+ * complete. */
 int store_prune(
 	struct store *store, const struct store_retention *retention, int64_t now_ms, int rows_max);
 
@@ -125,13 +125,9 @@ int store_each_series(struct store *store, int (*visit)(void *user, const struct
 int store_each_state(
 	struct store *store, int (*visit)(void *user, const struct state_row *row), void *user);
 
-/* Readings with a sequence above `after`, in the order of their sequence. A detector needs those
- * above its state's; beginning at store_floor misses none. */
+/* Readings that waited for a state to contain them, those with a sequence above `after`, in the
+ * order of their sequence, replaced ones included. A detector needs those above its state's. */
 int store_each_reading(struct store *store, uint64_t after,
-	int (*visit)(void *user, const struct reading_row *row), void *user);
-
-/* Readings of one detector alone, the same way. */
-int store_each_reading_of(struct store *store, uint32_t detector, uint64_t after,
 	int (*visit)(void *user, const struct reading_row *row), void *user);
 
 /* What journal_floor said last; 0 if never. */
