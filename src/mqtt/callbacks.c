@@ -45,7 +45,7 @@ void callbacks_refused(struct mqtt *mqtt, int code, const char *message) {
 		snprintf(phrase, sizeof(phrase), "the broker hung up instead of answering");
 	else
 		snprintf(phrase, sizeof(phrase), "%s%s%s", reason_text(code), detail ? ": " : "",
-		        detail ? detail : "");
+			detail ? detail : "");
 	push_news(mqtt, &news, phrase);
 }
 
@@ -69,7 +69,7 @@ void callbacks_lost(struct mqtt *mqtt, int code) {
 
 static void on_refused(void *context, MQTTAsync_failureData *data) {
 	callbacks_refused(
-	        context, data ? data->code : MQTTASYNC_FAILURE, data ? data->message : NULL);
+		context, data ? data->code : MQTTASYNC_FAILURE, data ? data->message : NULL);
 }
 
 static void on_refused5(void *context, MQTTAsync_failureData5 *data) {
@@ -88,7 +88,7 @@ static unsigned window_within(unsigned window, MQTTProperties *properties) {
 		return window;
 
 	unsigned most = (unsigned)MQTTProperties_getNumericValue(
-	        properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
+		properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
 	most = most > 2 * WINDOW_MARGIN ? most - WINDOW_MARGIN : (most + 1) / 2;
 	return window < most ? window : most;
 }
@@ -97,7 +97,7 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data) {
 	struct mqtt *mqtt = context;
 
 	window_set_limit(
-	        &mqtt->unacknowledged, window_within(mqtt->options.window, &data->properties));
+		&mqtt->unacknowledged, window_within(mqtt->options.window, &data->properties));
 	callbacks_connected(mqtt, data->alt.connect.sessionPresent);
 }
 
@@ -119,7 +119,7 @@ static void on_lost(void *context, char *cause) {
 
 /* A broker of MQTT 5 says why; Paho then does not call on_lost. */
 static void on_disconnected5(
-        void *context, MQTTProperties *properties, enum MQTTReasonCodes reason) {
+	void *context, MQTTProperties *properties, enum MQTTReasonCodes reason) {
 	(void)properties;
 	callbacks_lost(context, (int)reason);
 }
@@ -135,7 +135,7 @@ static void on_disconnected_by_us5(void *context, MQTTAsync_successData5 *data) 
 }
 
 void callbacks_disconnect(
-        struct mqtt *mqtt, MQTTAsync_disconnectOptions *options, enum dialect dialect) {
+	struct mqtt *mqtt, MQTTAsync_disconnectOptions *options, enum dialect dialect) {
 	options->context = mqtt;
 	if (dialect == DIALECT_5)
 		options->onSuccess5 = on_disconnected_by_us5;
@@ -184,7 +184,7 @@ static void on_not_sent5(void *window, MQTTAsync_failureData5 *data) {
 }
 
 void callbacks_send(
-        struct window *window, MQTTAsync_responseOptions *options, enum dialect dialect) {
+	struct window *window, MQTTAsync_responseOptions *options, enum dialect dialect) {
 	options->context = window;
 	if (dialect == DIALECT_5) {
 		options->onSuccess5 = on_sent5;
@@ -216,7 +216,7 @@ static void on_not_subscribed5(void *filter, MQTTAsync_failureData5 *data) {
 }
 
 void callbacks_subscribe(
-        struct filter *filter, MQTTAsync_responseOptions *options, enum dialect dialect) {
+	struct filter *filter, MQTTAsync_responseOptions *options, enum dialect dialect) {
 	options->context = filter;
 	if (dialect == DIALECT_5)
 		options->onFailure5 = on_not_subscribed5;

@@ -73,11 +73,11 @@ int callbacks_register(struct mqtt *mqtt, MQTTAsync client, enum dialect dialect
 void callbacks_connect(struct mqtt *mqtt, MQTTAsync_connectOptions *options, enum dialect dialect);
 void callbacks_tls(struct mqtt *mqtt, MQTTAsync_SSLOptions *options);
 void callbacks_disconnect(
-        struct mqtt *mqtt, MQTTAsync_disconnectOptions *options, enum dialect dialect);
+	struct mqtt *mqtt, MQTTAsync_disconnectOptions *options, enum dialect dialect);
 void callbacks_send(
-        struct window *window, MQTTAsync_responseOptions *options, enum dialect dialect);
+	struct window *window, MQTTAsync_responseOptions *options, enum dialect dialect);
 void callbacks_subscribe(
-        struct filter *filter, MQTTAsync_responseOptions *options, enum dialect dialect);
+	struct filter *filter, MQTTAsync_responseOptions *options, enum dialect dialect);
 
 /* What the callbacks say of an attempt that Paho stays silent about. */
 void callbacks_refused(struct mqtt *mqtt, int code, const char *message);

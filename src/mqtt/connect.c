@@ -35,7 +35,7 @@ int connect_prepare(struct mqtt *mqtt, enum dialect dialect) {
 	options.MQTTVersion = dialect == DIALECT_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
 	options.maxBufferedMessages = UNSENT_MAX + MAX_INFLIGHT;
 	int r = MQTTAsync_createWithOptions(&client, mqtt->options.server, mqtt->options.client_id,
-	        MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
+		MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
 	if (r == MQTTASYNC_BAD_PROTOCOL || r == MQTTASYNC_BAD_UTF8_STRING)
 		return -EINVAL;
 	if (r != MQTTASYNC_SUCCESS)

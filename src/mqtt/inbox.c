@@ -35,7 +35,7 @@ int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) 
 	if (inbox->half_bytes < 2 * NEWS_ROOM)
 		inbox->half_bytes = 2 * NEWS_ROOM;
 	inbox->memory = mmap(NULL, HALVES * inbox->half_bytes, PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (inbox->memory == MAP_FAILED) {
 		free(inbox);
 		return -ENOMEM;

@@ -22,7 +22,7 @@ struct mail_header {
 
 size_t mail_packed_size(const struct mail *mail) {
 	size_t size = sizeof(struct mail_header) + mail->topic.length + mail->payload.length +
-	              mail->response_topic.length + mail->correlation.length;
+		      mail->response_topic.length + mail->correlation.length;
 
 	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }

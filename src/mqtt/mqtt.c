@@ -84,7 +84,7 @@ static int init_session(struct mqtt *mqtt) {
 	};
 
 	return session_init(&mqtt->session, &session,
-	        options->version == MQTT_VERSION_AUTO ? MQTT_VERSION_5 : (int)options->version);
+		options->version == MQTT_VERSION_AUTO ? MQTT_VERSION_5 : (int)options->version);
 }
 
 int mqtt_create(struct mqtt **ret_mqtt, const struct mqtt_options *options, struct inbox *inbox) {
@@ -251,7 +251,7 @@ static int add_bytes(MQTTProperties *properties, enum MQTTPropertyCodes code, st
 static void add_properties(MQTTProperties *properties, const struct mail *mail) {
 	if (mail->expiry_s > 0)
 		(void)add_number(
-		        properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, mail->expiry_s);
+			properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, mail->expiry_s);
 	if (mail->response_topic.length > 0)
 		(void)add_bytes(properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC, mail->response_topic);
 	if (mail->correlation.length > 0)
@@ -273,7 +273,7 @@ static int hand_over(struct mqtt *mqtt, const struct mail *mail, struct window *
 	if (dialect == DIALECT_5)
 		add_properties(&options.properties, mail);
 	int r = MQTTAsync_send(mqtt->client, mqtt->topic.data, (int)mail->payload.length,
-	        mail->payload.data, mail->qos, mail->retained, &options);
+		mail->payload.data, mail->qos, mail->retained, &options);
 	MQTTProperties_free(&options.properties);
 	return r == MQTTASYNC_SUCCESS ? 0 : E_BROKER;
 }
@@ -371,7 +371,7 @@ int mqtt_flush(struct mqtt *mqtt, unsigned timeout_ms) {
 	int64_t deadline = monotonic_ms() + timeout_ms;
 
 	if (window_await_empty(&mqtt->unsent, deadline) &&
-	        window_await_empty(&mqtt->unacknowledged, deadline))
+		window_await_empty(&mqtt->unacknowledged, deadline))
 		return 0;
 	return -ETIMEDOUT;
 }

@@ -52,8 +52,8 @@ static void schedule(struct session *session) {
 	session->phase = PHASE_AWAY;
 	session->failures++;
 	session->due_ms =
-	        monotonic_ms() + backoff_ms(&session->random, session->options.back_off_min_ms,
-	                                 session->options.back_off_max_ms, session->failures);
+		monotonic_ms() + backoff_ms(&session->random, session->options.back_off_min_ms,
+					 session->options.back_off_max_ms, session->failures);
 	monitor_notify(&session->monitor);
 }
 

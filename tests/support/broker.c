@@ -38,7 +38,7 @@ static int free_port(void) {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	        getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		getsockname(fd, (struct sockaddr *)&address, &length) < 0)
 		die("no free port");
 	close(fd);
 	return ntohs(address.sin_port);
@@ -90,7 +90,7 @@ static void write_configuration(const struct broker *broker, const struct broker
 		fprintf(file, "password_file %s\n", broker_file(broker, "passwords"));
 	if (options->tls)
 		fprintf(file, "cafile %s\ncertfile %s\nkeyfile %s\n", broker_file(broker, "ca.crt"),
-		        broker_file(broker, "server.crt"), broker_file(broker, "server.key"));
+			broker_file(broker, "server.crt"), broker_file(broker, "server.key"));
 	if (options->client_certificates)
 		fprintf(file, "require_certificate true\n");
 	if (options->lines)
@@ -152,7 +152,7 @@ bool broker_start(struct broker *broker, const struct broker_options *options) {
 	if (access(MOSQUITTO, X_OK) < 0)
 		return false;
 	snprintf(broker->folder, sizeof(broker->folder), "%s/broker.XXXXXX",
-	        temporary && strlen(temporary) < 32 ? temporary : "/tmp");
+		temporary && strlen(temporary) < 32 ? temporary : "/tmp");
 	if (!mkdtemp(broker->folder))
 		die(broker->folder);
 	prepare_secrets(broker, options);
@@ -160,7 +160,7 @@ bool broker_start(struct broker *broker, const struct broker_options *options) {
 	for (int trial = 0; trial < PORT_TRIALS; trial++) {
 		broker->port = free_port();
 		snprintf(broker->server, sizeof(broker->server),
-		        broker->tls ? "ssl://localhost:%d" : "tcp://127.0.0.1:%d", broker->port);
+			broker->tls ? "ssl://localhost:%d" : "tcp://127.0.0.1:%d", broker->port);
 		write_configuration(broker, options);
 		spawn(broker);
 		if (await_answer(broker))

@@ -25,7 +25,7 @@ static void on_answer(struct mosquitto *mosquitto, void *context, int code) {
 }
 
 static void on_subscribed(
-        struct mosquitto *mosquitto, void *context, int id, int count, const int *granted) {
+	struct mosquitto *mosquitto, void *context, int id, int count, const int *granted) {
 	(void)mosquitto;
 	(void)id;
 	if (count != 1 || granted[0] >= 128)
@@ -51,7 +51,7 @@ static char *copy_text(const void *data, size_t length) {
 }
 
 static void on_message(struct mosquitto *mosquitto, void *context,
-        const struct mosquitto_message *message, const mosquitto_property *properties) {
+	const struct mosquitto_message *message, const mosquitto_property *properties) {
 	struct peer *peer = context;
 	struct peer_message *slot = &peer->queue[peer->tail++ % PEER_QUEUE];
 	void *correlation = NULL;
@@ -68,9 +68,9 @@ static void on_message(struct mosquitto *mosquitto, void *context,
 		.retained = message->retain,
 	};
 	mosquitto_property_read_int32(
-	        properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &slot->expiry_s, false);
+		properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &slot->expiry_s, false);
 	if (mosquitto_property_read_binary(
-	            properties, MQTT_PROP_CORRELATION_DATA, &correlation, &length, false))
+		    properties, MQTT_PROP_CORRELATION_DATA, &correlation, &length, false))
 		slot->correlation = copy_text(correlation, length);
 	free(correlation);
 }
@@ -134,24 +134,24 @@ void peer_subscribe(struct peer *peer, const char *filter, int qos) {
 }
 
 void peer_publish(struct peer *peer, const char *topic, const void *payload, size_t length, int qos,
-        bool retained) {
+	bool retained) {
 	peer->waiting++;
 	check(mosquitto_publish(peer->mosquitto, NULL, topic, (int)length, payload, qos, retained),
-	        "publish");
+		"publish");
 	await_answers(peer);
 }
 
 void peer_request(struct peer *peer, const char *topic, const char *payload,
-        const char *response_topic, const char *correlation) {
+	const char *response_topic, const char *correlation) {
 	mosquitto_property *properties = NULL;
 
 	mosquitto_property_add_string(&properties, MQTT_PROP_RESPONSE_TOPIC, response_topic);
 	mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, correlation,
-	        (uint16_t)strlen(correlation));
+		(uint16_t)strlen(correlation));
 	peer->waiting++;
 	check(mosquitto_publish_v5(peer->mosquitto, NULL, topic, (int)strlen(payload), payload, 1,
-	              false, properties),
-	        "publish");
+		      false, properties),
+		"publish");
 	mosquitto_property_free_all(&properties);
 	await_answers(peer);
 }

@@ -42,11 +42,11 @@ void peer_subscribe(struct peer *peer, const char *filter, int qos);
 
 /* Returns once the broker has it (QoS 1 and 2) or it was written (QoS 0). */
 void peer_publish(struct peer *peer, const char *topic, const void *payload, size_t length, int qos,
-        bool retained);
+	bool retained);
 
 /* A request in the manner of MQTT 5. */
 void peer_request(struct peer *peer, const char *topic, const char *payload,
-        const char *response_topic, const char *correlation);
+	const char *response_topic, const char *correlation);
 
 /* The next message, or NULL after timeout_ms. Valid until the next call. */
 const struct peer_message *peer_next(struct peer *peer, unsigned timeout_ms);
