@@ -23,6 +23,8 @@
 	X(E_TOO_MANY_SERIES, -1012, "too_many_series", "limit of series reached")                  \
 	X(E_TOO_MANY_CHANNELS, -1013, "too_many_channels", "limit of channels reached")            \
 	X(E_OVERFLOW, -1014, "overflow", "queue full; shed by the stated rule")                    \
+	X(E_RETAINED, -1015, "retained",                                                           \
+		"kept by the broker for who knows how long, without a time")                       \
 	/* Files, databases, configuration. */                                                     \
 	X(E_CORRUPT, -1020, "corrupt", "content is damaged")                                       \
 	X(E_VERSION, -1021, "version", "written by a version that this one does not know")         \

@@ -155,6 +155,18 @@ int store_each_reading(struct store *store, uint64_t after,
 		&(struct reading_visit){ visit, user });
 }
 
+int store_each_past_reading(struct store *store, uint32_t detector, uint32_t latest,
+	int (*visit)(void *user, const struct reading_row *row), void *user) {
+	return each_row(store,
+		"SELECT r.series,s.detector,r.time_ms,r.value,0"
+		" FROM series s JOIN reading r ON r.series=s.id"
+		" AND r.time_ms>coalesce((SELECT time_ms FROM reading WHERE series=s.id"
+		" ORDER BY time_ms DESC LIMIT 1 OFFSET ?2),-1)"
+		" WHERE s.detector=?1 ORDER BY r.time_ms,r.series",
+		(const int64_t[2]){ detector, latest }, visit_reading,
+		&(struct reading_visit){ visit, user });
+}
+
 static int take_integer(sqlite3_stmt *s, void *context) {
 	*(uint64_t *)context = (uint64_t)sqlite3_column_int64(s, 0);
 	return 0;

@@ -130,6 +130,11 @@ int store_each_state(
 int store_each_reading(struct store *store, uint64_t after,
 	int (*visit)(void *user, const struct reading_row *row), void *user);
 
+/* The latest readings of one detector, `latest` of each of its series at the most, in the order of
+ * their time; sequence is 0. For a state that is lost or was made with other options. */
+int store_each_past_reading(struct store *store, uint32_t detector, uint32_t latest,
+	int (*visit)(void *user, const struct reading_row *row), void *user);
+
 /* What journal_floor said last; 0 if never. */
 int store_floor(struct store *store, uint64_t *ret_sequence);
 

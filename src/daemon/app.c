@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+
+#include <time.h>
+
+/*
+ * The way of a reading. Each arrow hands on a new noun; nothing comes back.
+ *
+ *   Paho's thread   on_message        -> inbox             copy, wake the loop, return
+ *   loop            app_take_mail     -> mail
+ *                   app_ingest        -> readings, ticks, rows of the journal
+ *   before poll     start_step        -> batch             at most one tick per detector
+ *   step lane       batch_run         -> forecasts
+ *   loop            app_apply         -> JSON: to the outbox and, the same, to the journal
+ *   before poll     publisher_start, writer_start
+ *   publish lane    mqtt_send_all     -> the broker
+ *   write lane      store_commit      -> the database
+ *
+ * Nothing in between waits for a timer: at most one batch is in flight and the next one fills while
+ * it runs. Nothing grows without bound: while there is no room ahead, mail stays in the inbox, and
+ * a full inbox holds the broker back.
+ */
+
+/* Messages that one turn of the loop reads at the most, so that lanes never wait long for it. */
+#define MESSAGES_PER_TURN 1000
+
+/* Readings that wait for a batch at the most before mail has to wait. */
+#define WAITING_MAX 20000
+
+int64_t app_now(void) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t app_clock(const struct app *app) {
+	return (int64_t)uv_now(&app->loop);
+}
+
+static bool has_room(const struct app *app) {
+	return registry_waiting(app->registry) < WAITING_MAX && !writer_is_full(&app->writer);
+}
+
+static bool is_request(const struct app *app, const struct mail *mail) {
+	return span_starts_with(mail->topic, text_span(&app->request_prefix));
+}
+
+static void hear_news(struct app *app, const struct mail *mail) {
+	publisher_hear(&app->publisher, mail);
+	if (mail->kind == MAIL_CONNECTED) {
+		app_publish_info(app);
+		app_announce_all(app);
+	}
+}
+
+static void read_mail(struct app *app, const struct mail *mail) {
+	if (mail->kind != MAIL_MESSAGE)
+		hear_news(app, mail);
+	else if (is_request(app, mail))
+		app_answer(app, mail);
+	else
+		app_ingest(app, mail);
+}
+
+/* The next mail, from what has been taken or from the inbox. */
+static bool next_mail(struct app *app, struct mail *ret_mail) {
+	if (mail_unpack(&app->mail, ret_mail))
+		return true;
+	app->mail = inbox_take(app->inbox);
+	return mail_unpack(&app->mail, ret_mail);
+}
+
+void app_take_mail(struct app *app) {
+	struct mail mail;
+
+	for (int i = 0; has_room(app); i++) {
+		if (i == MESSAGES_PER_TURN) {
+			uv_async_send(&app->mail_arrived);
+			return;
+		}
+		if (!next_mail(app, &mail))
+			return;
+		read_mail(app, &mail);
+	}
+}
+
+bool app_has_mail(const struct app *app) {
+	return app->mail.length > 0 || inbox_counters(app->inbox).pending_bytes > 0;
+}
+
+/* States may be saved only now, while no batch holds any; then the next batch leaves. */
+static void start_step(struct app *app) {
+	if (!app->engine || lane_is_busy(&app->step_lane))
+		return;
+
+	app_save_due(app);
+	if (engine_fill(app->engine, app->step.batch) > 0)
+		lane_start(&app->step_lane, &app->step);
+}
+
+/* Without a broker there is nobody to publish to, at the end; what has been learned stays. */
+void app_step_done(struct app *app) {
+	app->step_busy_ns = app->step.busy_ns;
+	app_apply(app, app->publisher.mqtt ? APP_PUBLISH : APP_JOURNAL);
+	app_take_mail(app);
+}
+
+void app_start_lanes(struct app *app) {
+	start_step(app);
+	publisher_start(&app->publisher);
+	app_note_floor(app);
+	writer_start(&app->writer, app->flush, app_now());
+	app->flush = false;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_APP_H
+#define DAEMON_APP_H
+
+#include "config.h"
+#include "engine.h"
+#include "inbox.h"
+#include "lane.h"
+#include "publisher.h"
+#include "refusals.h"
+#include "registry.h"
+#include "roster.h"
+#include "source.h"
+#include "sources.h"
+#include "watchdog.h"
+#include "writer.h"
+
+#include <uv.h>
+
+/*
+ * The daemon's whole state. The loop's thread owns it; what a lane works on meanwhile is in that
+ * lane's job. app.c tells the way of a reading from top to bottom; each other file that includes
+ * this one is a part of that way or of the life around it:
+ *
+ *   ingest.c    a message: source, readings, detectors
+ *   output.c    a forecast: its bytes, where they go, anomalies
+ *   saver.c     states into the journal, spread over the interval
+ *   recover.c   from the database back to where we were
+ *   silence.c   what has to happen because nothing arrives
+ *   request.c   questions over MQTT
+ *   stats.c     counters and lags
+ *   discovery.c Home Assistant
+ *   lifecycle.c start, signals, reload, end
+ */
+
+/* Counted since the start. */
+struct app_counters {
+	uint64_t messages;
+	uint64_t bytes;
+	uint64_t readings; /* accepted */
+	uint64_t ticks;
+	uint64_t batches;
+	uint64_t forecasts;
+	uint64_t anomalies;
+	uint64_t stale; /* series told to be */
+	uint64_t requests;
+	uint64_t states;
+};
+
+/* From the arrival of a reading to its forecast on the way out, since the last statistics. */
+struct app_lag {
+	uint64_t count;
+	int64_t sum_ms;
+	int64_t max_ms;
+};
+
+/* Work of the lanes up to the last statistics. */
+struct stats_before {
+	uint64_t ns;
+	uint64_t step_ns, write_ns, publish_ns;
+};
+
+/* The step lane's job. */
+struct step_job {
+	struct batch *batch;
+	uint64_t busy_ns;
+	struct app *app;
+};
+
+/* "xlstm/main/", "xlstm/forecast/", "xlstm/anomaly/" */
+#define OWN_TOPICS 3
+
+struct app {
+	struct config *config;
+	const char *config_path;
+	bool verbose;
+	struct sources sources;
+
+	uv_loop_t loop;
+	uv_async_t mail_arrived;
+	uv_prepare_t before_poll;
+	uv_timer_t second;
+	uv_timer_t stats_timer;
+	uv_timer_t watchdog_timer;
+	uv_signal_t terminate, interrupt, hangup;
+
+	/* In. */
+	struct inbox *inbox;
+	struct span mail; /* taken from the inbox, not yet read */
+	struct reading_list readings; /* of the message being read */
+	uint64_t sequence; /* of the reading accepted last, see roster.h */
+
+	/* Known. */
+	struct registry *registry;
+	struct roster roster;
+
+	/* Forecast. */
+	struct engine *engine; /* NULL: [forecast] enabled = off */
+	struct step_job step;
+	struct lane step_lane;
+	uint64_t step_busy_ns; /* as of the latest batch */
+
+	/* Out. */
+	struct publisher publisher;
+	struct writer writer;
+	struct text json; /* of what is being written */
+	struct text topic;
+	struct text request_prefix; /* "xlstm/main/request/" */
+	struct text own_topics[OWN_TOPICS]; /* what topics that we publish on begin with */
+
+	/* States to be saved. */
+	uint32_t save_cursor; /* id of the detector that was looked at last */
+	double save_credit; /* detectors that are due to be looked at */
+	uint64_t floor; /* every state contains its detector's readings up to this sequence */
+	struct text state;
+
+	struct app_counters counters;
+	struct app_lag lag;
+	struct stats_before stats_before;
+	struct refusals refusals;
+	struct inbox_counters inbox_before; /* already among the refusals */
+	struct watchdog watchdog;
+	int64_t started_ms; /* wall clock */
+	bool flush; /* by request or at the end: commit without waiting */
+	int result; /* of the whole run */
+};
+
+/* Wall clock in milliseconds since 1970. */
+int64_t app_now(void);
+
+/* Milliseconds of the loop's monotonic clock. */
+int64_t app_clock(const struct app *app);
+
+/* Readings of what has arrived, as far as there is room; the rest waits. */
+void app_take_mail(struct app *app);
+
+/* Whether anything that was taken from the broker still waits to be read. */
+bool app_has_mail(const struct app *app);
+
+/* Starts what is due on each idle lane. */
+void app_start_lanes(struct app *app);
+
+/* The batch in flight has run. */
+void app_step_done(struct app *app);
+
+/* --- ingest.c */
+
+/* Reads one message, accepts its readings, counts what is refused. */
+void app_ingest(struct app *app, const struct mail *mail);
+
+/* Puts the detector on the engine's list if it has a tick. */
+void app_want(struct app *app, struct detector *detector);
+
+/* --- output.c */
+
+enum app_output {
+	APP_SILENT, /* forecasts are only remembered */
+	APP_JOURNAL, /* and noted in the journal */
+	APP_PUBLISH, /* and published */
+};
+
+/* Puts out the forecasts of the batch that has run. */
+void app_apply(struct app *app, enum app_output mode);
+
+/* Publishes the latest forecast of a series once more, as stale. */
+void app_publish_stale(struct app *app, uint32_t series);
+
+/* --- saver.c */
+
+/* Saves the states of detectors that are due and have changed. Only while no batch is in flight. */
+void app_save_due(struct app *app);
+
+/* Tells the journal from where on a recovery has to look, before it is committed. */
+void app_note_floor(struct app *app);
+
+/* Saves all that have changed until `deadline` of the loop's clock; the others are replayed. */
+void app_save_all(struct app *app, int64_t deadline_ms);
+
+/* What decides whether a stored state can be used again. */
+uint64_t app_layout(const struct app *app, uint32_t source);
+
+/* Puts a stored state back. 0, E_CORRUPT, E_VERSION, E_MISMATCH, -ENOMEM. */
+int app_load_state(struct app *app, struct detector *detector, struct span bytes);
+
+/* --- recover.c */
+
+/* Brings back detectors, series and states, and replays the readings since. 0 or an error. */
+int app_recover(struct app *app, struct store *store);
+
+/* --- silence.c */
+
+/* Closes periods that are over and tells which sensors have fallen silent; once a second. */
+void app_watch_silence(struct app *app, int64_t now_ms);
+
+/* --- request.c */
+
+/* Answers a message on xlstm/<instance>/request/<verb>. */
+void app_answer(struct app *app, const struct mail *mail);
+
+/* --- stats.c */
+
+/* The counters as JSON, without a terminator. Begins a new interval if `next`. */
+void app_write_stats(struct app *app, bool next, struct text *to);
+void app_publish_stats(struct app *app);
+void app_write_info(struct app *app, struct text *to);
+void app_publish_info(struct app *app);
+
+/* --- discovery.c */
+
+/* Announces a detector, or all of them, to Home Assistant if that is switched on. */
+void app_announce(struct app *app, const struct detector *detector);
+void app_announce_all(struct app *app);
+
+/* --- lifecycle.c */
+
+/* Runs the daemon. Returns an exit status. */
+int app_run(struct config *config, const char *config_path, bool verbose);
+
+#endif

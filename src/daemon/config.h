@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "span.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What the configuration file says, one field for each row of the table in keys.c. All texts
+ * belong to the configuration and live as long as it; a text that is not set is "".
+ * Durations are milliseconds.
+ */
+
+struct config_list {
+	char **items;
+	size_t count;
+};
+
+enum config_keep_forecasts {
+	CONFIG_FORECASTS_ALL,
+	CONFIG_FORECASTS_LATEST,
+	CONFIG_FORECASTS_OFF,
+};
+
+struct config_daemon {
+	char *instance;
+	uint32_t log; /* enum log_level */
+	int64_t stats_interval;
+	bool changes;
+};
+
+struct config_mqtt {
+	char *server;
+	char *base;
+	char *client_id; /* "": xlstmd-<instance> */
+	uint32_t protocol; /* enum mqtt_version */
+	char *user;
+	char *password_file;
+	char *ca_file;
+	char *cert_file;
+	char *key_file;
+	bool verify;
+	int64_t keep_alive;
+	int64_t reconnect_min;
+	int64_t reconnect_max;
+	int64_t session_expiry;
+	uint64_t inbox;
+	bool publish;
+	bool retain;
+	bool anomalies;
+	bool discovery;
+	char *discovery_prefix;
+};
+
+struct config_store {
+	char *path;
+	uint32_t durability; /* enum store_durability */
+	bool readings;
+	uint32_t forecasts; /* enum config_keep_forecasts */
+	int64_t state_interval;
+	int64_t commit_interval;
+	int64_t keep_readings; /* 0: for ever; so are the next two */
+	int64_t keep_forecasts;
+	int64_t keep_anomalies;
+	uint32_t rebuild;
+};
+
+struct config_forecast {
+	bool enabled;
+	uint32_t horizon;
+	struct config_list season;
+	struct config_list experts;
+	char *model;
+	uint32_t seed;
+	uint32_t stale_after;
+};
+
+struct config_limits {
+	uint32_t series;
+	uint32_t detectors;
+	uint32_t channels;
+	uint64_t payload;
+	uint32_t gap;
+	int64_t future;
+	int64_t past; /* 0: any */
+	uint32_t batch;
+	uint64_t memory; /* 0: no limit */
+};
+
+struct config_source {
+	char *name;
+	unsigned line; /* of its heading, for messages */
+	char *topic;
+	uint32_t format; /* enum wire_format */
+	int64_t step; /* 0: inferred from the readings */
+	uint32_t horizon;
+	struct config_list season;
+	struct config_list channels;
+	char *detector;
+	char *time;
+	char *unit;
+	struct config_list position;
+	char *group;
+	uint32_t aggregate; /* enum aggregate */
+	int64_t lateness;
+	uint32_t qos;
+};
+
+struct config {
+	struct config_daemon daemon;
+	struct config_mqtt mqtt;
+	struct config_store store;
+	struct config_forecast forecast;
+	struct config_limits limits;
+	struct config_source *sources; /* in the order of the file: the first that matches wins */
+	size_t source_count;
+};
+
+/* Reads a configuration. Every mistake that is found, not only the first, is appended to
+ * `problems` as a line "FILE:LINE: KEY: what was found, what was expected". `name` stands for FILE.
+ * 0, E_CONFIG if there was any, -errno. */
+int config_parse(
+	struct span content, const char *name, struct text *problems, struct config **ret_config);
+
+/* The same from a file; one that can't be read is E_CONFIG with a problem that says so. */
+int config_load(const char *path, struct text *problems, struct config **ret_config);
+
+/* The defaults alone. 0 or -ENOMEM. */
+int config_create(struct config **ret_config);
+void config_destroy(struct config *config);
+
+/* Takes over from `fresh` the keys that may change while the daemon runs and appends the names of
+ * those that differ but may not to `kept`, separated by ", ". Returns how many were taken over, or
+ * -ENOMEM. Strings move, so `fresh` is good for nothing but config_destroy afterwards. */
+int config_reload(struct config *config, struct config *fresh, struct text *kept);
+
+/* Every key with its value, as a file that gives the same configuration. */
+void config_print(const struct config *config, struct text *out);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+#include "arguments.h"
+#include "config.h"
+#include "error.h"
+#include "log.h"
+#include "setup.h"
+
+#include <stdio.h>
+
+/* Prints a finished text; on failure says so. Returns an exit status. */
+static int print(struct text *text, FILE *file) {
+	if (text_failed(text) || fwrite(text->data, 1, text->length, file) != text->length)
+		return EXIT_STATUS_FAILED;
+	return fflush(file) == 0 ? EXIT_STATUS_OK : EXIT_STATUS_FAILED;
+}
+
+static int print_config(const struct config *config) {
+	struct text text = { 0 };
+
+	config_print(config, &text);
+	int status = print(&text, stdout);
+	text_finish(&text);
+	return status;
+}
+
+static int read_config(const char *path, struct config **ret_config) {
+	struct text problems = { 0 };
+
+	int r = config_load(path, &problems, ret_config);
+	if (r < 0 && print(&problems, stderr) != EXIT_STATUS_OK)
+		log_error("%s: %s", path, error_text(r));
+	text_finish(&problems);
+	return r;
+}
+
+static int run(const struct arguments *arguments) {
+	struct config *config;
+	int status = EXIT_STATUS_OK;
+
+	int r = read_config(arguments->config, &config);
+	if (r < 0)
+		return r == E_CONFIG ? EXIT_STATUS_CONFIG : EXIT_STATUS_FAILED;
+
+	if (arguments->print_config) {
+		status = print_config(config);
+	} else if (!arguments->check_config) {
+		log_set_level(
+			arguments->verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.log);
+		status = app_run(config, arguments->config, arguments->verbose);
+	}
+	config_destroy(config);
+	return status;
+}
+
+int main(int argc, char **argv) {
+	struct arguments arguments;
+
+	if (arguments_read(&arguments, argc, argv) < 0)
+		return EXIT_STATUS_USAGE;
+	if (arguments.help) {
+		arguments_print_help();
+		return EXIT_STATUS_OK;
+	}
+	if (arguments.version) {
+		puts("xlstmd " VERSION);
+		return EXIT_STATUS_OK;
+	}
+	return run(&arguments);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+
+#include "error.h"
+#include "log.h"
+#include "notify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+/*
+ * From the database back to where the daemon was: detectors and series with their ids, states, and
+ * then every reading that a state does not contain yet, through the same clock and engine as if it
+ * had just arrived, with publishing off. A state that can't be used (other options, another version,
+ * damage) is rebuilt from the readings that are still there, the latest of them at least.
+ */
+struct recovery {
+	struct app *app;
+	struct store *store;
+	uint32_t detectors, states, rebuilt;
+	uint64_t replayed;
+	uint64_t at; /* sequence of the reading visited last */
+	uint64_t message; /* what the reading visited last came with */
+	int64_t time_ms; /* of the reading visited last, of those being rebuilt */
+	enum app_output output;
+};
+
+/* Readings between two signs of life for the service manager. */
+#define SIGN_OF_LIFE 20000
+
+/* What a sign of life asks for. */
+#define PATIENCE_MS 60000
+
+/* Readings that wait for a batch before the engine is run. */
+#define WAITING_MAX 1024
+
+/* Size of the journal at which it is committed, and what a visit returns then. */
+#define COMMIT_BYTES (4u << 20)
+#define PAUSED       1
+
+static int restore_detector(void *user, const struct detector_row *row) {
+	struct recovery *recovery = user;
+	struct app *app = recovery->app;
+	uint32_t source = sources_find(&app->sources, row->source);
+	struct clock_options clock = clock_options_default();
+	struct detector *detector;
+
+	if (source != SOURCE_NONE)
+		clock = app->sources.items[source].clock;
+	int r = registry_restore_detector(app->registry, row->id, row->name, &clock, &detector);
+	if (r < 0)
+		return r;
+
+	struct detector_slot *slot = roster_detector(&app->roster, row->id);
+	if (!slot)
+		return -ENOMEM;
+
+	slot->detector = detector;
+	slot->source = source;
+	slot->latitude = row->latitude;
+	slot->longitude = row->longitude;
+	slot->stored_step_ms = row->step_ms;
+	slot->rebuild = source != SOURCE_NONE;
+	recovery->detectors++;
+	return 0;
+}
+
+static int restore_series(void *user, const struct series_row *row) {
+	struct recovery *recovery = user;
+	struct app *app = recovery->app;
+	struct detector *detector = registry_detector(app->registry, row->detector);
+	if (!detector)
+		return E_CORRUPT;
+
+	int r = registry_restore_series(app->registry, detector, row->id, row->channel, row->unit);
+	if (r < 0)
+		return r;
+	return roster_series(&app->roster, row->id) ? 0 : -ENOMEM;
+}
+
+/* Room in the engine for everything restored. A limit that has shrunk since is told, not fatal. */
+static int add_to_engine(struct app *app, const struct detector_slot *slot) {
+	if (slot->source == SOURCE_NONE)
+		return 0;
+
+	int r = engine_add(app->engine, slot->detector, &app->sources.items[slot->source].forecast);
+	if (r < 0)
+		log_warning("%.*s: no room for its state: %s",
+			SPAN_PRINT(detector_name(slot->detector)), error_text(r));
+	return r == -ENOMEM ? r : 0;
+}
+
+static struct detector_slot *slot_at(struct app *app, uint32_t id) {
+	struct detector_slot *slot =
+		id < app->roster.detector_capacity ? &app->roster.detectors[id] : NULL;
+
+	return slot && slot->detector ? slot : NULL;
+}
+
+static int add_all_to_engine(struct app *app) {
+	for (uint32_t id = 1; id < app->roster.detector_capacity; id++) {
+		const struct detector_slot *slot = slot_at(app, id);
+
+		if (slot && add_to_engine(app, slot) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Nothing of a state that failed half-way may stay. */
+static int start_afresh(struct app *app, struct detector_slot *slot) {
+	engine_remove(app->engine, slot->detector);
+	return add_to_engine(app, slot);
+}
+
+static int load_state(struct app *app, struct detector_slot *slot, const struct state_row *row) {
+	if (row->bytes.length == 0)
+		return E_CORRUPT;
+	if (row->layout != app_layout(app, slot->source))
+		return E_MISMATCH;
+	return app_load_state(app, slot->detector, row->bytes);
+}
+
+static int restore_state(void *user, const struct state_row *row) {
+	struct recovery *recovery = user;
+	struct app *app = recovery->app;
+	struct detector_slot *slot = slot_at(app, row->detector);
+
+	if (!slot || slot->source == SOURCE_NONE)
+		return 0;
+
+	int r = load_state(app, slot, row);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		log_notice("%.*s: its state can't be used (%s) and is rebuilt from readings",
+			SPAN_PRINT(detector_name(slot->detector)), error_text(r));
+		return start_afresh(app, slot);
+	}
+	slot->sequence = row->sequence;
+	slot->saved = row->sequence;
+	slot->rebuild = false;
+	recovery->states++;
+	app_want(app, slot->detector);
+	return 0;
+}
+
+/* Runs the engine until nothing waits. */
+static void catch_up(struct recovery *recovery) {
+	struct app *app = recovery->app;
+
+	while (engine_fill(app->engine, app->step.batch) > 0) {
+		batch_run(app->step.batch);
+		app_apply(app, recovery->output);
+	}
+}
+
+/* What the replay puts out goes to the database in pieces, as it would have when it was new. */
+static int commit(struct recovery *recovery) {
+	struct journal *journal = writer_journal(&recovery->app->writer);
+
+	catch_up(recovery);
+	if (journal_is_empty(journal))
+		return 0;
+	int r = store_commit(recovery->store, journal);
+	if (r == 0)
+		journal_reset(journal);
+	return r;
+}
+
+/* While a visit reads from the database nothing can be committed, so it ends now and then. */
+static int pause_to_commit(struct recovery *recovery) {
+	return journal_size(writer_journal(&recovery->app->writer)) > COMMIT_BYTES ? PAUSED : 0;
+}
+
+static int replay_reading(struct recovery *recovery, const struct reading_row *row) {
+	struct app *app = recovery->app;
+	struct series series = registry_series(app->registry, row->series);
+	struct arrival arrival = { TIME_NONE, recovery->message };
+
+	if (!series.detector)
+		return E_CORRUPT;
+	if (registry_waiting(app->registry) >= WAITING_MAX)
+		catch_up(recovery);
+
+	int r = detector_put(series.detector, series.channel, row->time_ms, row->value, &arrival);
+	if (r == -ENOMEM)
+		return r;
+
+	/* The clock judged this reading once already; with other options it may judge anew. */
+	app_want(app, series.detector);
+	if (++recovery->replayed % SIGN_OF_LIFE == 0) {
+		notify_patience(PATIENCE_MS);
+		notify_status("replaying stored readings: %" PRIu64, recovery->replayed);
+	}
+	return pause_to_commit(recovery);
+}
+
+static int replay_later(void *user, const struct reading_row *row) {
+	struct recovery *recovery = user;
+	struct detector_slot *slot = slot_at(recovery->app, row->detector);
+
+	if (row->sequence != recovery->at + 1)
+		recovery->message = row->sequence;
+	recovery->at = row->sequence;
+	if (!slot || slot->rebuild || slot->source == SOURCE_NONE ||
+		row->sequence <= slot->sequence)
+		return 0;
+	slot->sequence = row->sequence;
+	return replay_reading(recovery, row);
+}
+
+static int replay_all_later(struct recovery *recovery) {
+	int r;
+
+	recovery->at = recovery->app->floor;
+	recovery->output = APP_JOURNAL;
+	do {
+		r = store_each_reading(recovery->store, recovery->at, replay_later, recovery);
+		if (r >= 0 && commit(recovery) < 0)
+			return E_STORE;
+	} while (r == PAUSED);
+	return r;
+}
+
+/* What has the same time is taken for one message; that is all there is to know. */
+static int replay_past(void *user, const struct reading_row *row) {
+	struct recovery *recovery = user;
+
+	if (row->time_ms != recovery->time_ms)
+		recovery->message++;
+	recovery->time_ms = row->time_ms;
+	return replay_reading(recovery, row);
+}
+
+/* The latest readings of one detector, as many as may be. The forecasts made on the way are not those
+ * that were published then, so they are not noted. */
+static int rebuild(struct recovery *recovery, struct detector_slot *slot) {
+	uint64_t before = recovery->replayed;
+
+	recovery->output = APP_SILENT;
+	recovery->time_ms = TIME_NONE;
+	int r = store_each_past_reading(recovery->store, detector_id(slot->detector),
+		recovery->app->config->store.rebuild, replay_past, recovery);
+	catch_up(recovery);
+	if (recovery->replayed > before) {
+		recovery->rebuilt++;
+		slot->sequence = recovery->app->sequence;
+	}
+	return r;
+}
+
+static int rebuild_all(struct recovery *recovery) {
+	struct app *app = recovery->app;
+	int r = 0;
+
+	for (uint32_t id = 1; id < app->roster.detector_capacity && r == 0; id++) {
+		struct detector_slot *slot = slot_at(app, id);
+
+		if (slot && slot->rebuild)
+			r = rebuild(recovery, slot);
+	}
+	return r;
+}
+
+static int restore(struct recovery *recovery) {
+	struct store *store = recovery->store;
+
+	int r = store_last_sequence(store, &recovery->app->sequence);
+	if (r == 0)
+		r = store_floor(store, &recovery->app->floor);
+	if (r < 0)
+		return r;
+
+	r = store_each_detector(store, restore_detector, recovery);
+	if (r == 0)
+		r = store_each_series(store, restore_series, recovery);
+	if (r < 0 || !recovery->app->engine)
+		return r;
+
+	r = add_all_to_engine(recovery->app);
+	if (r == 0)
+		r = store_each_state(store, restore_state, recovery);
+	if (r == 0)
+		r = replay_all_later(recovery);
+	return r == 0 ? rebuild_all(recovery) : r;
+}
+
+int app_recover(struct app *app, struct store *store) {
+	struct recovery recovery = { .app = app, .store = store };
+
+	notify_patience(PATIENCE_MS);
+	int r = restore(&recovery);
+	if (r < 0)
+		return r;
+	if (recovery.detectors > 0)
+		log_notice("database: %" PRIu32 " detectors, %" PRIu32 " states, %" PRIu32
+			   " rebuilt, %" PRIu64 " readings replayed",
+			recovery.detectors, recovery.states, recovery.rebuilt, recovery.replayed);
+	return 0;
+}

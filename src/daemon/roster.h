@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_ROSTER_H
+#define DAEMON_ROSTER_H
+
+#include "registry.h"
+#include "text.h"
+
+/*
+ * What the daemon itself remembers about each detector and series, beside registry and engine.
+ *
+ * Readings carry a sequence over the whole database that rises with their arrival. Those of one
+ * message follow each other without a gap and one number is left out before the next message, so
+ * that a replay knows which came together.
+ */
+#define SEQUENCE_BETWEEN_MESSAGES 2
+
+struct detector_slot {
+	struct detector *detector; /* NULL: no detector has this id */
+	uint32_t source; /* index, SOURCE_NONE */
+	uint64_t sequence; /* of the last reading accepted, 0: none yet */
+	uint64_t saved; /* sequence contained in the stored state */
+	int64_t heard_ms; /* arrival of the last reading, wall clock; TIME_NONE: not since start */
+	int64_t stored_step_ms; /* as the database knows it */
+	double latitude, longitude; /* NAN: unknown */
+	bool stale; /* its forecasts have been published as such */
+	bool rebuild; /* recovery: its state can't be used, its readings can */
+};
+
+struct series_slot {
+	struct text forecast; /* JSON of the latest, as published */
+	int64_t range_ms; /* the observation that low and high were predicted for; TIME_NONE */
+	double low, high;
+};
+
+struct roster {
+	struct detector_slot *detectors; /* by id */
+	uint32_t detector_capacity;
+	struct series_slot *series; /* by id */
+	uint32_t series_capacity;
+};
+
+/* Zero-initialised it is empty and ready. */
+void roster_finish(struct roster *roster);
+
+/* The slot of this id, made if need be; NULL if there is no memory. Pointers hold until the next
+ * call. */
+struct detector_slot *roster_detector(struct roster *roster, uint32_t id);
+struct series_slot *roster_series(struct roster *roster, uint32_t id);
+
+#endif

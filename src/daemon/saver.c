@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+
+#include "crc32c.h"
+#include "error.h"
+#include "score.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * A detector's state in the database, in the machine's byte order:
+ *
+ *   header | clock | state of channel 0 | state of channel 1 | ...
+ *
+ * It is taken while no batch is in flight, so clock and states are of the same moment; readings
+ * that the clock holds but that have not stepped yet are in the clock's part.
+ */
+#define STATE_VERSION 1
+
+struct state_header {
+	uint32_t version;
+	uint32_t channels;
+	uint32_t clock_bytes;
+	uint32_t channel_bytes[CHANNELS_MAX];
+};
+
+/* States that one turn of the loop copies at the most, in bytes: a few milliseconds. */
+#define SAVE_BYTES_PER_TURN (4u << 20)
+
+uint64_t app_layout(const struct app *app, uint32_t source) {
+	const struct app_source *from = &app->sources.items[source];
+	const struct forecast_options *forecast = &from->forecast;
+	/* Values in a row without padding, so that equal options give equal bytes. */
+	int64_t values[] = { forecast->horizon, forecast->experts, forecast->seasons[0],
+		forecast->seasons[1], forecast->season_max, forecast->cross_channels,
+		from->clock.step_ms, from->clock.aggregate, from->clock.lateness_ms > 0 };
+
+	return (uint64_t)STATE_VERSION << 32 | crc32c(0, values, sizeof(values));
+}
+
+static size_t measure(
+	const struct app *app, const struct detector *detector, struct state_header *header) {
+	size_t bytes = sizeof(*header) + header->clock_bytes;
+
+	for (uint32_t i = 0; i < header->channels; i++) {
+		size_t size = engine_state_size(app->engine, detector, i);
+
+		header->channel_bytes[i] = (uint32_t)size;
+		bytes += size;
+	}
+	return bytes;
+}
+
+static void fill(struct app *app, const struct detector *detector,
+	const struct state_header *header, char *to) {
+	memcpy(to, header, sizeof(*header));
+	to += sizeof(*header);
+	memcpy(to, app->state.data, header->clock_bytes);
+	to += header->clock_bytes;
+	for (uint32_t i = 0; i < header->channels; i++) {
+		engine_state_save(app->engine, detector, i, to);
+		to += header->channel_bytes[i];
+	}
+}
+
+static int save_scores(struct app *app, const struct detector *detector, uint32_t channel) {
+	struct score scores[HORIZON_MAX];
+	uint32_t leads = engine_scores(app->engine, detector, channel, scores);
+
+	for (uint32_t i = 0; i < leads; i++) {
+		const struct score *score = &scores[i];
+		struct score_row row = {
+			.series = detector_channel_series(detector, channel),
+			.lead = score->lead,
+			.n = score->n,
+			.mae = score->mae,
+			.rmse = score->rmse,
+			.bias = score->bias,
+			.skill = score->skill,
+			.coverage80 = score->coverage80,
+			.mase = score->mase,
+			.pinball = score->pinball,
+			.updated_ms = app_now(),
+		};
+
+		if (score->n == 0)
+			continue;
+		int r = journal_score(writer_journal(&app->writer), &row);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Returns the bytes that it copied, or an error; then the state stays due. */
+static int64_t save(struct app *app, struct detector_slot *slot) {
+	const struct detector *detector = slot->detector;
+	struct state_header header = {
+		.version = STATE_VERSION,
+		.channels = detector_channel_count(detector),
+	};
+	void *to;
+
+	text_reset(&app->state);
+	detector_save(detector, &app->state);
+	if (text_failed(&app->state))
+		return -ENOMEM;
+
+	header.clock_bytes = (uint32_t)app->state.length;
+	size_t bytes = measure(app, detector, &header);
+	struct state_row row = {
+		.detector = detector_id(detector),
+		.layout = app_layout(app, slot->source),
+		.sequence = slot->sequence,
+		.saved_ms = app_now(),
+		.bytes = {NULL, bytes},
+	};
+	int r = journal_state(writer_journal(&app->writer), &row, &to);
+	if (r < 0)
+		return r;
+
+	fill(app, detector, &header, to);
+	for (uint32_t i = 0; i < header.channels && r == 0; i++)
+		r = save_scores(app, detector, i);
+	slot->saved = slot->sequence;
+	app->counters.states++;
+	return r < 0 ? r : (int64_t)bytes;
+}
+
+static bool has_changed(const struct detector_slot *slot) {
+	return slot->detector && slot->source != SOURCE_NONE && slot->sequence > slot->saved;
+}
+
+/* Looks again at what every stored state contains. */
+static void raise_floor(struct app *app) {
+	uint64_t floor = app->sequence;
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	for (uint32_t id = 1; id <= last && id < app->roster.detector_capacity; id++) {
+		const struct detector_slot *slot = &app->roster.detectors[id];
+
+		if (has_changed(slot) && slot->saved < floor)
+			floor = slot->saved;
+	}
+	app->floor = floor;
+}
+
+void app_note_floor(struct app *app) {
+	struct journal *journal = writer_journal(&app->writer);
+
+	if (!app->engine)
+		app->floor = app->sequence;
+	if (journal_size(journal) > 0)
+		journal_floor(journal, app->floor);
+}
+
+/* The detector that is looked at next, round and round. */
+static struct detector_slot *next_slot(struct app *app) {
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	app->save_cursor = app->save_cursor >= last ? 1 : app->save_cursor + 1;
+	if (app->save_cursor == last)
+		raise_floor(app);
+	return roster_detector(&app->roster, app->save_cursor);
+}
+
+void app_save_due(struct app *app) {
+	int64_t bytes = 0;
+
+	while (app->save_credit >= 1 && bytes < SAVE_BYTES_PER_TURN &&
+		writer_takes_forecasts(&app->writer)) {
+		struct detector_slot *slot = next_slot(app);
+
+		app->save_credit--;
+		if (!slot || !has_changed(slot))
+			continue;
+		int64_t saved = save(app, slot);
+		if (saved < 0)
+			return;
+		bytes += saved;
+	}
+}
+
+void app_save_all(struct app *app, int64_t deadline_ms) {
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	for (uint32_t id = 1; id <= last && id < app->roster.detector_capacity; id++) {
+		struct detector_slot *slot = &app->roster.detectors[id];
+
+		if (has_changed(slot))
+			save(app, slot);
+		uv_update_time(&app->loop);
+		if (app_clock(app) >= deadline_ms)
+			break;
+	}
+	raise_floor(app);
+}
+
+/* The header, if the bytes are as long as it says. */
+static int read_header(struct span bytes, struct state_header *header) {
+	if (bytes.length < sizeof(*header))
+		return E_CORRUPT;
+	memcpy(header, bytes.data, sizeof(*header));
+	if (header->version != STATE_VERSION)
+		return E_VERSION;
+	if (header->channels > CHANNELS_MAX)
+		return E_CORRUPT;
+
+	size_t length = sizeof(*header) + (size_t)header->clock_bytes;
+	for (uint32_t i = 0; i < header->channels; i++)
+		length += header->channel_bytes[i];
+	return length == bytes.length ? 0 : E_CORRUPT;
+}
+
+int app_load_state(struct app *app, struct detector *detector, struct span bytes) {
+	struct state_header header;
+
+	int r = read_header(bytes, &header);
+	if (r < 0)
+		return r;
+	if (header.channels > detector_channel_count(detector))
+		return E_MISMATCH;
+
+	const char *at = bytes.data + sizeof(header) + header.clock_bytes;
+	for (uint32_t i = 0; i < header.channels && r == 0; i++) {
+		if (header.channel_bytes[i] > 0)
+			r = engine_state_load(
+				app->engine, detector, i, at, header.channel_bytes[i]);
+		at += header.channel_bytes[i];
+	}
+	if (r == 0)
+		r = detector_load(
+			detector, span_of(bytes.data + sizeof(header), header.clock_bytes));
+	return r;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "writer.h"
+
+#include "error.h"
+#include "log.h"
+#include "timestamp.h"
+
+#include <stdio.h>
+
+/* Pause after a failed commit, doubled at each further one. */
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 30000
+
+/* Rows that one piece of housekeeping deletes: a few milliseconds of work. */
+#define PRUNE_ROWS 2000
+
+/* Between two rounds of housekeeping, and between two pieces of one round. */
+#define PRUNE_INTERVAL_MS (10 * 60 * 1000)
+#define PRUNE_PAUSE_MS    500
+
+/* Readings are noted up to this many times the bound, forecasts to the bound. */
+#define READINGS_FACTOR 2
+
+static int64_t loop_now(const struct writer *writer) {
+	return (int64_t)uv_now(writer->loop);
+}
+
+/* On the write lane. */
+static void work(void *data) {
+	struct write_job *job = data;
+	uint64_t start = uv_hrtime();
+
+	job->result = job->journal ? store_commit(job->store, job->journal) : 0;
+	job->prune_more = 0;
+	if (job->result == 0 && job->prune) {
+		job->prune_more = store_prune(job->store, &job->retention, job->now_ms, PRUNE_ROWS);
+		if (job->prune_more < 0)
+			job->result = job->prune_more;
+	}
+	if (job->result < 0)
+		snprintf(job->message, sizeof(job->message), "%s", store_message(job->store));
+	store_stats(job->store, &job->stats);
+	job->busy_ns += uv_hrtime() - start;
+}
+
+static void note_failure(struct writer *writer, struct write_job *job) {
+	if (writer->failure != job->result)
+		log_error("database: %s (%s); keeping what is not committed and trying again",
+			error_text(job->result), job->message);
+	writer->failure = job->result;
+	writer->retry_ms = loop_now(writer) + writer->retry_pause_ms;
+	writer->retry_pause_ms *= 2;
+	if (writer->retry_pause_ms > RETRY_MAX_MS)
+		writer->retry_pause_ms = RETRY_MAX_MS;
+	if (job->result == E_CORRUPT)
+		writer->options.fatal(writer->options.context, job->result);
+}
+
+static void note_success(struct writer *writer, struct write_job *job) {
+	if (writer->failure < 0)
+		log_notice("database: commits go through again");
+	writer->failure = 0;
+	writer->retry_pause_ms = RETRY_MIN_MS;
+	if (job->journal) {
+		journal_reset(job->journal);
+		writer->commits++;
+		writer->commit_ms = job->now_ms;
+	}
+	if (job->prune)
+		writer->prune_ms = loop_now(writer) +
+				   (job->prune_more > 0 ? PRUNE_PAUSE_MS : PRUNE_INTERVAL_MS);
+}
+
+/* On the loop. A journal whose commit failed stays with the job. */
+static void done(void *data) {
+	struct write_job *job = data;
+	struct writer *writer = job->writer;
+
+	writer->stats = job->stats;
+	writer->busy_ns = job->busy_ns;
+	writer->retrying = job->result < 0 && job->journal;
+	if (job->result < 0)
+		note_failure(writer, job);
+	else
+		note_success(writer, job);
+}
+
+/* The loop starts what is due before it waits; all that is needed is that it wakes up. */
+static void on_timer(uv_timer_t *timer) {
+	(void)timer;
+}
+
+int writer_init(struct writer *writer, uv_loop_t *loop, struct store *store,
+	const struct writer_options *options) {
+	*writer = (struct writer){
+		.options = *options,
+		.store = store,
+		.waiting_since_ms = TIME_NONE,
+		.retry_pause_ms = RETRY_MIN_MS,
+		.commit_ms = TIME_NONE,
+		.job = {.store = store, .writer = writer},
+	};
+	store_stats(store, &writer->stats);
+	writer->prune_ms = (int64_t)uv_now(loop) + PRUNE_INTERVAL_MS;
+
+	int r = lane_init(&writer->lane, loop,
+		&(struct lane_options){ .name = "write", .work = work, .done = done });
+	if (r < 0)
+		return r;
+
+	uv_timer_init(loop, &writer->timer);
+	writer->loop = loop;
+	return 0;
+}
+
+int writer_finish(struct writer *writer) {
+	int64_t now_ms = writer->job.now_ms;
+
+	if (!writer->loop)
+		return 0;
+	lane_wait(&writer->lane);
+	writer->retry_ms = 0;
+	for (int attempt = 0; attempt < 2 && !writer_is_idle(writer); attempt++) {
+		writer_start(writer, true, now_ms);
+		lane_wait(&writer->lane);
+	}
+	lane_finish(&writer->lane);
+	uv_close((uv_handle_t *)&writer->timer, NULL);
+	for (int i = 0; i < 2; i++)
+		journal_finish(&writer->journals[i]);
+	store_close(writer->store);
+	return writer->failure;
+}
+
+void writer_set_options(struct writer *writer, const struct writer_options *options) {
+	writer->options = *options;
+}
+
+struct journal *writer_journal(struct writer *writer) {
+	return &writer->journals[writer->filling];
+}
+
+static size_t filled(const struct writer *writer) {
+	return journal_size(&writer->journals[writer->filling]);
+}
+
+bool writer_is_full(const struct writer *writer) {
+	return writer->failure == 0 && lane_is_busy(&writer->lane) &&
+	       filled(writer) >= writer->options.journal_max;
+}
+
+bool writer_takes_forecasts(const struct writer *writer) {
+	return filled(writer) < writer->options.journal_max;
+}
+
+bool writer_takes_readings(const struct writer *writer) {
+	return filled(writer) < READINGS_FACTOR * writer->options.journal_max;
+}
+
+void writer_count_unstored(struct writer *writer) {
+	writer->unstored++;
+}
+
+/* Hands the filling journal to the lane and goes on with the other, which is empty. */
+static void commit(struct writer *writer) {
+	writer->job.journal = &writer->journals[writer->filling];
+	writer->filling = !writer->filling;
+	writer->waiting_since_ms = TIME_NONE;
+}
+
+/* Milliseconds until the filling journal should be committed, 0 if it should be now. */
+static int64_t commit_wait(const struct writer *writer, bool flush) {
+	if (flush || filled(writer) >= writer->options.journal_max / 2)
+		return 0;
+
+	int64_t due = writer->waiting_since_ms + writer->options.commit_interval_ms;
+	int64_t wait = due - loop_now(writer);
+	return wait > 0 ? wait : 0;
+}
+
+static void wake_in(struct writer *writer, int64_t wait_ms) {
+	uv_timer_start(&writer->timer, on_timer, (uint64_t)wait_ms, 0);
+}
+
+void writer_start(struct writer *writer, bool flush, int64_t now_ms) {
+	struct write_job *job = &writer->job;
+	bool waiting = !journal_is_empty(&writer->journals[writer->filling]);
+
+	if (waiting && writer->waiting_since_ms == TIME_NONE)
+		writer->waiting_since_ms = loop_now(writer);
+	if (lane_is_busy(&writer->lane))
+		return;
+
+	job->prune = loop_now(writer) >= writer->prune_ms;
+	if (writer->retrying) {
+		if (!flush && loop_now(writer) < writer->retry_ms) {
+			wake_in(writer, writer->retry_ms - loop_now(writer));
+			return;
+		}
+	} else if (waiting) {
+		int64_t wait_ms = commit_wait(writer, flush);
+		if (wait_ms > 0) {
+			wake_in(writer, wait_ms);
+			return;
+		}
+		commit(writer);
+	} else if (job->prune) {
+		job->journal = NULL;
+	} else {
+		return;
+	}
+	job->retention = writer->options.retention;
+	job->now_ms = now_ms;
+	lane_start(&writer->lane, job);
+}
+
+bool writer_is_idle(const struct writer *writer) {
+	return !lane_is_busy(&writer->lane) && !writer->retrying &&
+	       journal_is_empty(&writer->journals[writer->filling]);
+}
