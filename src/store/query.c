@@ -97,7 +97,8 @@ int query_rows(struct query *query, const char *sql, const struct span *texts, i
 
 	rows->query = query;
 	int result = sqlite3_prepare_v2(query->db, sql, -1, &rows->statement, NULL);
-	for (int i = 0; result == SQLITE_OK && i < count; i++)
+	int parameters = sqlite3_bind_parameter_count(rows->statement);
+	for (int i = 0; result == SQLITE_OK && i < count && i < parameters; i++)
 		result = sqlite3_bind_text(rows->statement, i + 1, texts[i].data,
 			(int)texts[i].length, SQLITE_TRANSIENT);
 	if (result != SQLITE_OK) {

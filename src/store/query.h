@@ -28,8 +28,8 @@ int query_writer(const char *path, pid_t *ret_pid);
 /* The rows of one query. */
 struct rows;
 
-/* Prepares `sql` with `count` texts bound to ?1, ?2 ... in order (a text that reads as a number is
- * compared as SQLite does). A span without data is bound as NULL. */
+/* Prepares `sql` with `count` texts bound to ?1, ?2 ... in order, those that it does not mention
+ * left out. A span without data is bound as NULL. */
 int query_rows(struct query *query, const char *sql, const struct span *texts, int count,
 	struct rows **ret_rows);
 void rows_close(struct rows *rows);
