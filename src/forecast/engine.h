@@ -40,7 +40,7 @@ void engine_destroy(struct engine *engine);
  * memory_max is reached; without room for a channel its ticks are passed over.
  */
 int engine_add(
-        struct engine *engine, struct detector *detector, const struct forecast_options *options);
+	struct engine *engine, struct detector *detector, const struct forecast_options *options);
 
 /* Forgets a detector and its states. It must not be in a batch. */
 void engine_remove(struct engine *engine, struct detector *detector);
@@ -69,11 +69,11 @@ void batch_run(struct batch *batch);
  * points to are valid during the call. tick_newest: no later tick of the detector was known when
  * the batch was filled, so that this forecast is news. */
 typedef void (*engine_forecast_fn)(void *user, struct detector *detector, uint32_t channel,
-        const struct tick *tick, const struct forecast *forecast);
+	const struct tick *tick, const struct forecast *forecast);
 
 /* Hands the results of a batch that has run out, and empties the batch. */
 void engine_apply(
-        struct engine *engine, struct batch *batch, engine_forecast_fn on_forecast, void *user);
+	struct engine *engine, struct batch *batch, engine_forecast_fn on_forecast, void *user);
 
 /*
  * The learned state of one series as bytes, for the database. It holds everything that the next
@@ -89,17 +89,22 @@ void engine_apply(
  * E_NOT_FOUND if it contains none.
  */
 size_t engine_state_size(
-        const struct engine *engine, const struct detector *detector, uint32_t channel);
+	const struct engine *engine, const struct detector *detector, uint32_t channel);
 void engine_state_save(
-        const struct engine *engine, const struct detector *detector, uint32_t channel, void *to);
+	const struct engine *engine, const struct detector *detector, uint32_t channel, void *to);
 int engine_state_load(struct engine *engine, const struct detector *detector, uint32_t channel,
-        const void *from, size_t size);
+	const void *from, size_t size);
 int engine_state_tick(const struct engine *engine, const struct detector *detector,
-        uint32_t channel, uint64_t *ret_number);
+	uint32_t channel, uint64_t *ret_number);
 
 /* How good the forecasts of a series have been, for leads 1 to the horizon; to holds
  * HORIZON_MAX. Returns the number of leads, 0 for a series that is not known. */
 uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
-        uint32_t channel, struct score *to);
+	uint32_t channel, struct score *to);
+
+/* What one expert alone forecast at the newest tick for a lead, in the unit of the readings; NAN if
+ * it is asleep or unknown. Of leads beyond 64 only some ticks' forecasts are kept. */
+double engine_expert_forecast(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, enum expert expert, uint32_t lead);
 
 #endif

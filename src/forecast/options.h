@@ -32,6 +32,10 @@ int expert_mask_read(struct span names, uint32_t *ret_mask);
 /* Seasons that a series can have: the short and the long one. */
 #define SEASONS_MAX 2
 
+/* Bounds of the options below. */
+#define SEASON_LIMIT 50000
+#define CROSS_LIMIT  16
+
 /*
  * What decides how a detector's series are forecast. Fixed for the life of a detector: the layout
  * of its states follows from it.

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calibrate.h"
+
+#include <math.h>
+
+/* Errors that the running mean absolute error remembers. */
+#define SIZE_WINDOW 200.0
+
+/* How many errors the guess from the next shorter lead counts for. */
+#define SIZE_GUESS 2.0
+
+/* Step of a position when a quantile was on the wrong side, at lead 1; labels of long leads
+ * overlap, so that h wrong ones in a row are one event: the step falls with the lead. */
+#define POSITION_RATE 0.03
+
+/* Quantiles of the normal distribution in units of its mean absolute deviation, sqrt(2/pi). */
+static const double normal[QUANTILES] = { -1.60619, -1.05483, -0.65724, -0.31752, 0, 0.31752,
+	0.65724, 1.05483, 1.60619 };
+
+double quantile_level(int i) {
+	return (i + 1) / (QUANTILES + 1.0);
+}
+
+static double position_rate(uint32_t h) {
+	return POSITION_RATE / sqrt((double)h);
+}
+
+/* Positions that have crossed change places, so that each goes on answering for its own level. */
+static void sort_positions(double positions[QUANTILES]) {
+	for (int i = 1; i < QUANTILES; i++) {
+		double full = normal[i] + positions[i];
+		int j = i;
+		for (; j > 0 && normal[j - 1] + positions[j - 1] > full; j--)
+			positions[j] = normal[j - 1] + positions[j - 1] - normal[j];
+		positions[j] = full - normal[j];
+	}
+}
+
+void calibrate_settle(struct calibrate *calibrate, uint32_t h, double y, double mean,
+	const float quantiles[QUANTILES], double unit) {
+	double keep = 1 - 1 / SIZE_WINDOW;
+	calibrate->size = keep * calibrate->size + fabs(y - mean) * unit;
+	calibrate->weight = keep * calibrate->weight + 1;
+	for (int i = 0; i < QUANTILES; i++) {
+		double below = y < (double)quantiles[i] ? 1 : y > (double)quantiles[i] ? 0 : 0.5;
+		calibrate->positions[i] += position_rate(h) * (quantile_level(i) - below);
+	}
+	sort_positions(calibrate->positions);
+}
+
+double calibrate_size(const struct calibrate *calibrate, uint32_t h, double shorter) {
+	double guess = h > 1 ? shorter * sqrt((double)h / (h - 1)) : shorter;
+	return (SIZE_GUESS * guess + calibrate->size) / (SIZE_GUESS + calibrate->weight);
+}
+
+void calibrate_quantiles(
+	const struct calibrate *calibrate, double mean, double size, float quantiles[QUANTILES]) {
+	for (int i = 0; i < QUANTILES; i++)
+		quantiles[i] = (float)(mean + size * (normal[i] + calibrate->positions[i]));
+}

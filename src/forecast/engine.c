@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include "batch.h"
+#include "detector.h"
+#include "error.h"
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Missing ticks in a row after which a sensor counts as silent. */
+#define STALE_TICKS 3
+
+/* Rows begin at a cache line. */
+#define ROW_ALIGNMENT 64
+
+/* What the engine keeps of a detector. */
+struct member {
+	struct detector *detector;
+	struct forecaster forecaster;
+	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
+	struct member *next_due;
+	bool due;
+};
+
+/* Detectors with the same options share a layout. */
+struct shared_layout {
+	struct layout layout;
+	struct shared_layout *next;
+};
+
+struct engine {
+	struct engine_options options;
+	struct shared_layout *layouts;
+	struct member **members; /* by detector id; NULL: not known */
+	size_t members_room;
+	size_t memory;
+	struct member *first_due, *last_due;
+};
+
+int engine_create(struct engine **ret_engine, const struct engine_options *options) {
+	struct engine *engine = calloc(1, sizeof(*engine));
+	if (!engine)
+		return -ENOMEM;
+	engine->options = *options;
+	*ret_engine = engine;
+	return 0;
+}
+
+static void member_destroy(struct member *member) {
+	if (!member)
+		return;
+	for (size_t c = 0; c < CHANNELS_MAX; c++)
+		free(member->blocks[c]);
+	free(member);
+}
+
+void engine_destroy(struct engine *engine) {
+	if (!engine)
+		return;
+	for (size_t i = 0; i < engine->members_room; i++)
+		member_destroy(engine->members[i]);
+	while (engine->layouts) {
+		struct shared_layout *layout = engine->layouts;
+		engine->layouts = layout->next;
+		free(layout);
+	}
+	free(engine->members);
+	free(engine);
+}
+
+static struct member *find(const struct engine *engine, const struct detector *detector) {
+	uint32_t id = detector_id(detector);
+	return id < engine->members_room ? engine->members[id] : NULL;
+}
+
+/* The bytes of a series, NULL if there are none. */
+static void *find_row(
+	const struct engine *engine, const struct detector *detector, uint32_t channel) {
+	struct member *member = find(engine, detector);
+	return member && channel < CHANNELS_MAX ? member->forecaster.rows[channel] : NULL;
+}
+
+static const struct layout *share_layout(
+	struct engine *engine, const struct forecast_options *options) {
+	for (struct shared_layout *l = engine->layouts; l; l = l->next)
+		if (memcmp(&l->layout.options, options, sizeof(*options)) == 0)
+			return &l->layout;
+	struct shared_layout *shared = calloc(1, sizeof(*shared));
+	if (!shared)
+		return NULL;
+	layout_init(&shared->layout, options);
+	shared->next = engine->layouts;
+	engine->layouts = shared;
+	return &shared->layout;
+}
+
+static int make_room(struct engine *engine, uint32_t id) {
+	if (id < engine->members_room)
+		return 0;
+	size_t room = id + 1 + id / 2;
+	struct member **members = realloc(engine->members, room * sizeof(struct member *));
+	if (!members)
+		return -ENOMEM;
+	memset(members + engine->members_room, 0,
+		(room - engine->members_room) * sizeof(struct member *));
+	engine->members = members;
+	engine->members_room = room;
+	return 0;
+}
+
+static int add_member(struct engine *engine, struct detector *detector,
+	const struct forecast_options *options, struct member **ret_member) {
+	int r = make_room(engine, detector_id(detector));
+	if (r < 0)
+		return r;
+
+	const struct layout *layout = share_layout(engine, options);
+	struct member *member = layout ? calloc(1, sizeof(*member)) : NULL;
+	if (!member)
+		return -ENOMEM;
+
+	member->detector = detector;
+	member->forecaster.layout = layout;
+	engine->members[detector_id(detector)] = member;
+	*ret_member = member;
+	return 0;
+}
+
+/* A fresh row for a channel. Memory that calloc maps is not touched until it is used. */
+static int add_row(struct engine *engine, struct member *member, uint32_t channel) {
+	size_t size = member->forecaster.layout->size;
+	if (engine->options.memory_max && engine->memory + size > engine->options.memory_max)
+		return E_TOO_MANY_SERIES;
+
+	void *block = calloc(1, size + ROW_ALIGNMENT);
+	if (!block)
+		return -ENOMEM;
+
+	uintptr_t at = ((uintptr_t)block + ROW_ALIGNMENT - 1) & ~(uintptr_t)(ROW_ALIGNMENT - 1);
+	member->blocks[channel] = block;
+	member->forecaster.rows[channel] = (unsigned char *)block + (at - (uintptr_t)block);
+	engine->memory += size;
+	return 0;
+}
+
+int engine_add(
+	struct engine *engine, struct detector *detector, const struct forecast_options *options) {
+	struct member *member = find(engine, detector);
+	int r = member ? 0 : add_member(engine, detector, options, &member);
+	if (r < 0)
+		return r;
+
+	uint32_t channels = detector_channel_count(detector);
+	while (member->forecaster.channels < channels) {
+		r = add_row(engine, member, member->forecaster.channels);
+		if (r < 0)
+			return r;
+		member->forecaster.channels++;
+	}
+	return 0;
+}
+
+static void due_append(struct engine *engine, struct member *member) {
+	member->due = true;
+	member->next_due = NULL;
+	if (engine->last_due)
+		engine->last_due->next_due = member;
+	else
+		engine->first_due = member;
+	engine->last_due = member;
+}
+
+static struct member *due_take(struct engine *engine) {
+	struct member *member = engine->first_due;
+	engine->first_due = member->next_due;
+	if (!engine->first_due)
+		engine->last_due = NULL;
+	member->due = false;
+	return member;
+}
+
+/* Rebuilds the due list without one member. */
+static void due_drop(struct engine *engine, const struct member *dropped) {
+	struct member *member = engine->first_due;
+	engine->first_due = engine->last_due = NULL;
+	while (member) {
+		struct member *next = member->next_due;
+		if (member != dropped)
+			due_append(engine, member);
+		member = next;
+	}
+}
+
+void engine_remove(struct engine *engine, struct detector *detector) {
+	struct member *member = find(engine, detector);
+	if (!member)
+		return;
+	due_drop(engine, member);
+	engine->memory -= member->forecaster.channels * member->forecaster.layout->size;
+	engine->members[detector_id(detector)] = NULL;
+	member_destroy(member);
+}
+
+void engine_want(struct engine *engine, struct detector *detector) {
+	struct member *member = find(engine, detector);
+	if (member && !member->due)
+		due_append(engine, member);
+}
+
+bool engine_is_due(const struct engine *engine) {
+	return engine->first_due != NULL;
+}
+
+size_t engine_memory(const struct engine *engine) {
+	return engine->memory;
+}
+
+size_t engine_fill(struct engine *engine, struct batch *batch) {
+	struct member *last = engine->last_due;
+	struct tick tick;
+	while (engine->first_due && batch->count < batch->capacity) {
+		struct member *member = engine->first_due;
+		member->forecaster.step_ms = detector_step_ms(member->detector);
+		if (batch_reserve(batch, &member->forecaster) < 0)
+			break; /* what is due stays due */
+		due_take(engine);
+		if (detector_next_tick(member->detector, &tick))
+			batch_add(batch, member->detector, &member->forecaster, &tick);
+		if (detector_has_tick(member->detector))
+			due_append(engine, member);
+		if (member == last)
+			break;
+	}
+	return batch->count;
+}
+
+static enum forecast_status status_of(const struct outlook *outlook) {
+	if (outlook->missing >= STALE_TICKS)
+		return FORECAST_STALE;
+	return isnan(outlook->skill) ? FORECAST_WARMING : FORECAST_OK;
+}
+
+static struct forecast forecast_of(const struct batch_item *item, uint32_t channel) {
+	const struct outlook *outlook = &item->outlooks[channel];
+	return (struct forecast){
+		.series = detector_channel_series(item->detector, channel),
+		.status = status_of(outlook),
+		.issued_ms = item->tick.time_ms,
+		.step_ms = item->forecaster.step_ms,
+		.seen = outlook->seen,
+		.observed = outlook->observed,
+		.anomaly = outlook->anomaly,
+		.skill = outlook->skill,
+		.horizon = item->forecaster.layout->horizon,
+		.mean = outlook->mean,
+		.quantiles = outlook->quantiles,
+	};
+}
+
+void engine_apply(
+	struct engine *engine, struct batch *batch, engine_forecast_fn on_forecast, void *user) {
+	(void)engine; /* states were updated in place */
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_item *item = &batch->items[i];
+		for (uint32_t c = 0; c < item->forecaster.channels; c++) {
+			if (!tick_includes(&item->tick, c))
+				continue;
+			struct forecast forecast = forecast_of(item, c);
+			on_forecast(user, item->detector, c, &item->tick, &forecast);
+		}
+	}
+	batch->count = 0;
+	batch->numbers_used = 0;
+}
+
+size_t engine_state_size(
+	const struct engine *engine, const struct detector *detector, uint32_t channel) {
+	const void *row = find_row(engine, detector, channel);
+	return row ? state_size(find(engine, detector)->forecaster.layout, row) : 0;
+}
+
+void engine_state_save(
+	const struct engine *engine, const struct detector *detector, uint32_t channel, void *to) {
+	const void *row = find_row(engine, detector, channel);
+	if (row)
+		state_save(find(engine, detector)->forecaster.layout, row, to);
+}
+
+int engine_state_load(struct engine *engine, const struct detector *detector, uint32_t channel,
+	const void *from, size_t size) {
+	void *row = find_row(engine, detector, channel);
+	if (!row)
+		return E_NOT_FOUND;
+	return state_load(find(engine, detector)->forecaster.layout, row, from, size);
+}
+
+int engine_state_tick(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, uint64_t *ret_number) {
+	const struct row_head *head = find_row(engine, detector, channel);
+	if (!head || head->history.ticks == 0)
+		return E_NOT_FOUND;
+	*ret_number = head->number;
+	return 0;
+}
+
+uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, struct score *to) {
+	void *bytes = find_row(engine, detector, channel);
+	if (!bytes)
+		return 0;
+	struct row row = row_open(find(engine, detector)->forecaster.layout, bytes);
+	for (uint32_t h = 1; h <= row.layout->horizon; h++)
+		tally_score(&row.tallies[h - 1], h, &to[h - 1]);
+	return row.layout->horizon;
+}
+
+double engine_expert_forecast(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, enum expert expert, uint32_t lead) {
+	void *bytes = find_row(engine, detector, channel);
+	if (!bytes)
+		return NAN;
+	struct row row = row_open(find(engine, detector)->forecaster.layout, bytes);
+	return row_is_fresh(&row) ? NAN : row_expert_forecast(&row, expert, lead);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_FORECASTER_H
+#define FORECAST_FORECASTER_H
+
+#include "panel.h"
+
+/*
+ * One detector's step, in the order of the protocol: every included channel accepts its value,
+ * settles the forecasts whose observation it is, learns, and forecasts. Pure computation over rows.
+ */
+struct forecaster {
+	const struct layout *layout;
+	int64_t step_ms;
+	uint32_t channels;
+	void *rows[CHANNELS_MAX]; /* NULL: no room, the channel is passed over */
+};
+
+/* What one thread needs while it steps a detector. */
+struct workspace {
+	struct row rows[CHANNELS_MAX];
+	struct panel panel;
+};
+
+/* What the step says of one channel, in the unit of the readings. */
+struct outlook {
+	float *mean; /* [horizon] */
+	float *quantiles; /* [QUANTILES][horizon] */
+	double observed; /* NAN: missing */
+	uint64_t seen;
+	uint64_t missing; /* ticks in a row without a value, up to this one */
+	double anomaly; /* of this tick's value; 0 if it is missing or was not forecast */
+	double skill; /* NAN while warming */
+};
+
+/* outlooks [channels]: those of included channels with room are filled in; mean and quantiles
+ * point to memory of the caller's. */
+void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, struct outlook *outlooks);
+
+/* The newest forecast of an expert for lead h in the unit of the readings; NAN if it is asleep or
+ * the newest tick is not among the kept origins of that lead. */
+double row_expert_forecast(const struct row *row, enum expert expert, uint32_t h);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inputs.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Inputs are limited to this many scales. */
+#define INPUT_MAX 30.0
+
+static uint32_t lags_of(enum linear kind) {
+	return kind == LINEAR_LONG ? LAGS_LONG : LAGS_SHORT;
+}
+
+uint32_t inputs_count(const struct layout *layout, enum linear kind) {
+	uint32_t count = 2 + lags_of(kind);
+	if (kind == LINEAR_SEASON)
+		return count;
+	count += FOURIER + 2 * layout->taps_count;
+	if (kind == LINEAR_CROSS)
+		count += layout->options.cross_channels * CROSS_INPUTS;
+	return count;
+}
+
+void inputs_choose_taps(struct layout *layout) {
+	static const int32_t wanted[] = { -1, 0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36,
+		40, 48, 64, 96 };
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (wanted[i] <= (int32_t)layout->horizon)
+			layout->taps[layout->taps_count++] = wanted[i];
+}
+
+static float input(double value) {
+	return (float)fmax(fmin(value, INPUT_MAX), -INPUT_MAX);
+}
+
+static float *write_lags(const struct row *row, uint32_t lags, float *to) {
+	for (uint32_t k = 1; k <= lags; k++)
+		*to++ = input((row_back(row, k) - row->anchor) / row->scale);
+	return to;
+}
+
+/* The last value at the phase that lies `tap` ticks ahead. */
+static double season_ago(const struct row *row, uint32_t period, int32_t tap) {
+	int64_t ago = (int64_t)period - tap;
+	while (ago <= 0)
+		ago += period;
+	return row_back(row, (uint64_t)ago);
+}
+
+static float *write_taps(const struct row *row, enum seasonal_slot slot, float *to) {
+	const struct seasonal *seasonal = &row->head->seasonal[slot];
+	const struct layout *layout = row->layout;
+	if (seasonal_is_awake(seasonal))
+		for (uint32_t i = 0; i < layout->taps_count; i++)
+			to[i] = input(
+				(season_ago(row, seasonal->period, layout->taps[i]) - row->anchor) /
+				row->scale);
+	return to + layout->taps_count;
+}
+
+static float *write_fourier(const struct row *row, float *to) {
+	const struct seasonal *seasonal = &row->head->seasonal[SLOT_SLOW];
+	for (int i = 0; i < FOURIER / 2 && seasonal->period; i++) {
+		double angle = 2 * M_PI * (i + 1) * seasonal->phase / seasonal->period;
+		to[2 * i] = (float)sin(angle);
+		to[2 * i + 1] = (float)cos(angle);
+	}
+	return to + FOURIER;
+}
+
+static void write_sibling(const struct row *row, float *to) {
+	to[0] = input((row->anchor - row->head->history.mean) / row->scale);
+	for (uint64_t k = 1; k < CROSS_INPUTS; k++)
+		to[k] = input((row->anchor - row_back(row, k)) / row->scale);
+}
+
+/* Deviations from the profile of the long season, or of the short one while there is no other. */
+static void write_deviations(const struct row *row, float *to) {
+	enum seasonal_slot slot = row_season(row);
+	const struct seasonal *seasonal = &row->head->seasonal[slot];
+	double deviations[LAGS_SHORT + 1];
+	to[0] = 1;
+	if (!seasonal_is_awake(seasonal))
+		return;
+	for (uint32_t k = 0; k <= LAGS_SHORT; k++) {
+		uint32_t ahead = seasonal->period - k % seasonal->period;
+		deviations[k] = (row_back(row, k) -
+					seasonal_profile(seasonal, row->profiles[slot], ahead)) /
+				row->scale;
+	}
+	to[1] = input(deviations[0]);
+	for (uint32_t k = 1; k <= LAGS_SHORT; k++)
+		to[k + 1] = input(deviations[k] - deviations[0]);
+}
+
+void inputs_write(
+	const struct row *row, const struct siblings *siblings, enum linear kind, float *to) {
+	memset(to, 0, rls_stride(&row->layout->linear[kind]) * sizeof(*to));
+	if (kind == LINEAR_SEASON) {
+		write_deviations(row, to);
+		return;
+	}
+	*to++ = 1;
+	*to++ = input((row->anchor - row->head->history.mean) / row->scale);
+	to = write_fourier(row, to);
+	to = write_taps(row, SLOT_SLOW, to);
+	to = write_taps(row, SLOT_LONG, to);
+	to = write_lags(row, lags_of(kind), to);
+	for (uint32_t i = 0; kind == LINEAR_CROSS && i < siblings->count; i++)
+		if (siblings->rows[i])
+			write_sibling(siblings->rows[i], to + i * CROSS_INPUTS);
+}

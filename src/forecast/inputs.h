@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_INPUTS_H
+#define FORECAST_INPUTS_H
+
+#include "row.h"
+
+/*
+ * Inputs of the linear experts, in units of the series' scale and relative to its last value, so
+ * that weights mean the same at any level:
+ *
+ *   1; the level x_t itself against the causal mean (without it, differences to other series
+ *   smuggle the level in); sine and cosine of the phase, three harmonics; the values around the
+ *   same phase one season ago, of the short and of the long season; lags; for rls_cross, level and
+ *   differences of the detector's other channels. rls_season sees deviations from the season's
+ *   profile instead of values.
+ */
+#define LAGS_SHORT   24
+#define LAGS_LONG    96
+#define FOURIER      6
+#define CROSS_INPUTS 4
+
+uint32_t inputs_count(const struct layout *layout, enum linear kind);
+
+/* Which leads' values one season ago are inputs. */
+void inputs_choose_taps(struct layout *layout);
+
+/* The detector's other channels, in an order that stays; NULL where one has not begun. */
+struct siblings {
+	uint32_t count;
+	const struct row *rows[CROSS_LIMIT];
+};
+
+/* Writes inputs_count numbers, and zeros up to the stride. siblings matters to rls_cross only. */
+void inputs_write(
+	const struct row *row, const struct siblings *siblings, enum linear kind, float *to);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layout.h"
+
+#include "crc32c.h"
+#include "inputs.h"
+
+const struct seasonal_speed seasonal_speeds[SEASONAL_SLOTS] = {
+	[SLOT_QUICK] = {.level = 0.5,  .profile = 0.3},
+	[SLOT_SLOW] = { .level = 0.2, .profile = 0.1},
+	[SLOT_LONG] = { .level = 0.3, .profile = 0.2},
+};
+
+const enum expert seasonal_experts[SEASONAL_SLOTS] = {
+	[SLOT_QUICK] = EXPERT_SEASONAL,
+	[SLOT_SLOW] = EXPERT_SEASONAL_SLOW,
+	[SLOT_LONG] = EXPERT_SEASONAL_LONG,
+};
+
+const enum expert linear_experts[LINEARS] = {
+	[LINEAR_SHORT] = EXPERT_RLS,
+	[LINEAR_STIFF] = EXPERT_RLS_STIFF,
+	[LINEAR_LONG] = EXPERT_RLS_LONG,
+	[LINEAR_CROSS] = EXPERT_RLS_CROSS,
+	[LINEAR_SEASON] = EXPERT_RLS_SEASON,
+};
+
+/* Forgetting: half after 0.7 / (1 - f) ticks. Prior: variance of the weights before any label, in
+ * units of the variance of the labels' noise; the stiff expert's keeps it near persistence. */
+static const struct {
+	double forgetting, prior;
+} linear_character[LINEARS] = {
+	[LINEAR_SHORT] = {0.9998,  0.01  },
+	[LINEAR_STIFF] = { 0.9999, 0.0005},
+	[LINEAR_LONG] = { 0.9999, 0.01  },
+	[LINEAR_CROSS] = { 0.9999, 0.01  },
+	[LINEAR_SEASON] = { 0.9999, 0.01  },
+};
+
+/* Innovations of the linear experts are limited to this many scales. */
+#define INNOVATION_MAX 10.0
+
+static uint32_t power_of_two(uint32_t at_least) {
+	uint32_t n = 1;
+	while (n < at_least)
+		n *= 2;
+	return n;
+}
+
+static size_t reserve(struct layout *layout, size_t bytes) {
+	size_t at = layout->size;
+	layout->size += (bytes + 63) & ~(size_t)63;
+	return at;
+}
+
+static void layout_reserve_linear(struct layout *layout, enum linear kind) {
+	struct rls_shape *shape = &layout->linear[kind];
+	*shape = (struct rls_shape){
+		.inputs = inputs_count(layout, kind),
+		.horizon = layout->horizon,
+		.forgetting = linear_character[kind].forgetting,
+		.prior = linear_character[kind].prior,
+		.clip = INNOVATION_MAX,
+	};
+	if (layout_has(layout, linear_experts[kind]))
+		layout->linear_states[kind] = reserve(layout, rls_size(shape));
+}
+
+static uint32_t pending_count(uint32_t horizon) {
+	uint32_t count = 0;
+	for (uint32_t h = 1; h <= horizon; h++)
+		count += layout_waiting(h);
+	return count;
+}
+
+static uint32_t layout_season_room(const struct forecast_options *options) {
+	uint32_t room = 0;
+	for (int i = 0; i < SEASONS_MAX; i++) {
+		uint32_t season = options->seasons[i] ? options->seasons[i] : options->season_max;
+		room = season > room ? season : room;
+	}
+	return room;
+}
+
+void layout_init(struct layout *layout, const struct forecast_options *options) {
+	*layout = (struct layout){ .options = *options, .horizon = options->horizon };
+	layout->season_room = layout_season_room(options);
+	layout->history_length = power_of_two(layout->season_room + LAGS_LONG + 2);
+	layout->pending_count = pending_count(layout->horizon);
+	inputs_choose_taps(layout);
+
+	reserve(layout, sizeof(struct row_head));
+	layout->history = reserve(layout, layout->history_length * sizeof(double));
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
+		layout->profiles[slot] = reserve(layout, layout->season_room * sizeof(double));
+	layout->origins = reserve(layout, layout->horizon * sizeof(struct origin));
+	layout->pending = reserve(layout, layout->pending_count * sizeof(struct pending));
+	layout->mix = reserve(layout, layout->horizon * sizeof(struct mix));
+	layout->calibrate = reserve(layout, layout->horizon * sizeof(struct calibrate));
+	layout->tallies = reserve(layout, layout->horizon * sizeof(struct tally));
+	for (int kind = 0; kind < LINEARS; kind++)
+		layout_reserve_linear(layout, kind);
+}
+
+uint32_t layout_identity(const struct layout *layout) {
+	return crc32c(0, layout, sizeof(*layout));
+}

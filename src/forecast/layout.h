@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_LAYOUT_H
+#define FORECAST_LAYOUT_H
+
+#include "calibrate.h"
+#include "history.h"
+#include "mix.h"
+#include "options.h"
+#include "record.h"
+#include "rls.h"
+#include "seasonal.h"
+#include "tally.h"
+
+/*
+ * Everything learned about one series is one row of plain bytes without pointers. The layout says
+ * where its parts lie; it follows from the options alone and is shared by all series with the same
+ * options. A row of zeros is a fresh series.
+ */
+
+/* Origins whose forecasts wait for the observation of one lead; of longer leads only every
+ * second, third ... origin is kept and scored. */
+#define PENDING_ORIGINS 64
+
+/* Values of the last season among the inputs at most. */
+#define TAPS_MAX 20
+
+/* What the seasonal experts keep: which season, how quick. */
+enum seasonal_slot { SLOT_QUICK, SLOT_SLOW, SLOT_LONG, SEASONAL_SLOTS };
+
+/* The linear experts. */
+enum linear { LINEAR_SHORT, LINEAR_STIFF, LINEAR_SEASON, LINEAR_LONG, LINEAR_CROSS, LINEARS };
+
+extern const struct seasonal_speed seasonal_speeds[SEASONAL_SLOTS];
+extern const enum expert seasonal_experts[SEASONAL_SLOTS];
+extern const enum expert linear_experts[LINEARS];
+
+/* What was forecast for one lead at one origin, in units of the origin: (value - anchor) / scale. */
+struct pending {
+	float experts[EXPERTS]; /* NAN: asleep */
+	float mean;
+	float quantiles[QUANTILES];
+};
+
+/* What the forecasts of one tick are relative to. */
+struct origin {
+	double anchor; /* the tick's value, assumed if it was missing */
+	double scale;
+};
+
+/* Head of a row. */
+struct row_head {
+	uint64_t number; /* of the last tick */
+	uint64_t run; /* ticks since the last break; only these origins wait for observations */
+	int64_t step_ms; /* what the seasons were chosen for */
+	uint64_t season_check; /* tick at which the season is looked for again */
+	struct history history;
+	struct seasonal seasonal[SEASONAL_SLOTS];
+	double smooth; /* level of the smoothing expert */
+	double anomaly; /* of the last observation */
+};
+
+struct layout {
+	struct forecast_options options;
+	uint32_t horizon;
+	uint32_t history_length; /* a power of two */
+	uint32_t season_room; /* longest profile */
+	uint32_t pending_count; /* entries of the pending rings of all leads */
+	uint32_t taps_count;
+	int32_t taps[TAPS_MAX]; /* leads whose value one season ago is an input */
+	struct rls_shape linear[LINEARS];
+	/* Offsets into a row, bytes. */
+	size_t history, profiles[SEASONAL_SLOTS], origins, pending, mix, calibrate, tallies;
+	size_t linear_states[LINEARS];
+	size_t size; /* of a row, a multiple of 64 */
+};
+
+void layout_init(struct layout *layout, const struct forecast_options *options);
+
+/* A number that differs between layouts whose rows differ in meaning. */
+uint32_t layout_identity(const struct layout *layout);
+
+static inline bool layout_has(const struct layout *layout, enum expert expert) {
+	return layout->options.experts >> expert & 1;
+}
+
+/* Distance between the kept origins of lead h. */
+static inline uint32_t layout_stride(uint32_t h) {
+	return (h + PENDING_ORIGINS - 1) / PENDING_ORIGINS;
+}
+
+/* Forecasts of lead h that wait for their observation at the most. */
+static inline uint32_t layout_waiting(uint32_t h) {
+	return (h + layout_stride(h) - 1) / layout_stride(h);
+}
+
+#endif

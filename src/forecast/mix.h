@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_MIX_H
+#define FORECAST_MIX_H
+
+#include "options.h"
+
+#include <stdint.h>
+
+/*
+ * Weights of the experts at one lead, from the squared errors that have arrived: exponential
+ * weights w ~ exp(-MIX_SHARPNESS L / L_min) on fading means L. An expert asleep, or that has not
+ * been scored a few times, has no weight.
+ */
+#define MIX_SHARPNESS  5.0
+#define MIX_FORGETTING 0.998
+
+/* Scores before an expert takes part. */
+#define MIX_TRIALS 8
+
+/* One lead. */
+struct mix {
+	double loss[EXPERTS]; /* fading mean of squared errors */
+	uint32_t scored[EXPERTS];
+};
+
+/* An observation y arrived for the forecasts made of it; errors are counted times `unit`, up to
+ * limit. */
+void mix_score(
+	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit);
+
+/* The weighted mean of the forecasts of the experts that are awake (not NAN); 0, which is
+ * persistence, if there is none. */
+double mix_forecast(const struct mix *mix, const float forecasts[EXPERTS]);
+
+/* The expert starts over: its past errors say nothing of its next forecasts. */
+static inline void mix_forget(struct mix *mix, enum expert expert) {
+	mix->loss[expert] = 0;
+	mix->scored[expert] = 0;
+}
+
+#endif

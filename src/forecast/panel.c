@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "panel.h"
+
+#include <math.h>
+
+/* Forecasts reach this many scales from the last value at the most. */
+#define FORECAST_MAX 20.0
+
+/* An origin whose scale has grown this many times since says nothing: the series had not begun to
+ * move. */
+#define SCALE_GROWTH_MAX 4.0
+
+static float within_reach(double value) {
+	return (float)fmax(fmin(value, FORECAST_MAX), -FORECAST_MAX);
+}
+
+static void sleep_all(struct panel *panel, uint32_t horizon) {
+	for (int e = 0; e < EXPERTS; e++)
+		for (uint32_t h = 0; h < horizon; h++)
+			panel->forecasts[e][h] = NAN;
+}
+
+static void run_constant(float *forecasts, const struct row *row, double level) {
+	for (uint32_t h = 0; h < row->layout->horizon; h++)
+		forecasts[h] = within_reach((level - row->anchor) / row->scale);
+}
+
+static void run_seasonal(float *forecasts, const struct row *row, enum seasonal_slot slot) {
+	const struct seasonal *seasonal = &row->head->seasonal[slot];
+	for (uint32_t h = 1; h <= row->layout->horizon && seasonal_is_awake(seasonal); h++) {
+		double value = seasonal_profile(seasonal, row->profiles[slot], h) + seasonal->level;
+		forecasts[h - 1] = within_reach((value - row->anchor) / row->scale);
+	}
+}
+
+/* How far this observation lies from each origin that waits for it, in the origin's scale. */
+static void label_values(double *labels, const struct row *row, uint32_t waiting) {
+	for (uint32_t h = 1; h <= waiting; h++) {
+		const struct origin *origin = row_origin(row, row->tick - h);
+		bool sound = row->scale <= SCALE_GROWTH_MAX * origin->scale;
+		labels[h - 1] = sound ? (row->anchor - origin->anchor) / origin->scale : NAN;
+	}
+}
+
+/* Takes what the season's profile had said out of the labels. */
+static void label_deviations(double *labels, const struct row *row, uint32_t waiting) {
+	enum seasonal_slot slot = row_season(row);
+	const struct seasonal *seasonal = &row->head->seasonal[slot];
+	for (uint32_t h = 1; h <= waiting; h++) {
+		uint32_t ahead = seasonal->period - h % seasonal->period;
+		double then = seasonal_profile(seasonal, row->profiles[slot], ahead);
+		labels[h - 1] -= (seasonal->before - then) / row_origin(row, row->tick - h)->scale;
+	}
+}
+
+/* Puts back what the season's profile says. */
+static void add_profile(float *forecasts, const struct row *row) {
+	enum seasonal_slot slot = row_season(row);
+	const struct seasonal *seasonal = &row->head->seasonal[slot];
+	double now = seasonal_profile(seasonal, row->profiles[slot], 0);
+	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
+		double then = seasonal_profile(seasonal, row->profiles[slot], h);
+		forecasts[h - 1] += (float)((then - now) / row->scale);
+	}
+}
+
+static void run_linear(struct panel *panel, const struct row *row, const struct siblings *siblings,
+	enum linear kind, uint32_t arrived) {
+	const struct rls_shape *shape = &row->layout->linear[kind];
+	float *forecasts = panel->forecasts[linear_experts[kind]];
+	inputs_write(row, siblings, kind, panel->inputs);
+	rls_step(shape, row->linear[kind], forecasts, panel->labels, arrived, panel->inputs,
+		row->head->history.missing == 0);
+	if (kind == LINEAR_SEASON)
+		add_profile(forecasts, row);
+	for (uint32_t h = 0; h < row->layout->horizon; h++)
+		forecasts[h] = within_reach((double)forecasts[h]);
+}
+
+/* Whether an expert has what it needs. */
+static bool linear_is_awake(
+	const struct row *row, const struct siblings *siblings, enum linear kind) {
+	if (kind == LINEAR_CROSS && siblings->count == 0)
+		return false;
+	if (kind == LINEAR_SEASON && !seasonal_is_awake(&row->head->seasonal[row_season(row)]))
+		return false;
+	return row->linear[kind] != NULL;
+}
+
+void panel_run(struct panel *panel, const struct row *row, const struct siblings *siblings,
+	uint32_t waiting) {
+	const struct layout *layout = row->layout;
+	uint32_t arrived = row->head->history.missing ? 0 : waiting;
+	sleep_all(panel, layout->horizon);
+	if (layout_has(layout, EXPERT_PERSISTENCE))
+		run_constant(panel->forecasts[EXPERT_PERSISTENCE], row, row->anchor);
+	if (layout_has(layout, EXPERT_SMOOTH))
+		run_constant(panel->forecasts[EXPERT_SMOOTH], row, row->head->smooth);
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
+		if (layout_has(layout, seasonal_experts[slot]))
+			run_seasonal(panel->forecasts[seasonal_experts[slot]], row, slot);
+
+	label_values(panel->labels, row, arrived);
+	for (int kind = 0; kind < LINEARS; kind++) {
+		if (!linear_is_awake(row, siblings, kind))
+			continue;
+		if (kind == LINEAR_SEASON)
+			label_deviations(panel->labels, row, arrived);
+		run_linear(panel, row, siblings, kind, arrived);
+	}
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_PANEL_H
+#define FORECAST_PANEL_H
+
+#include "inputs.h"
+#include "kernels.h"
+
+/* The experts, run one after the other over one row. */
+struct panel {
+	float forecasts[EXPERTS][HORIZON_MAX]; /* (value - anchor) / scale; NAN: asleep */
+	double labels[HORIZON_MAX];
+	float inputs[KERNEL_STRIDE_MAX];
+};
+
+/* Teaches the experts that learn from labels, and lets all of them forecast from the newest tick.
+ * waiting: origins before this one that wait for this observation, at most the horizon. */
+void panel_run(struct panel *panel, const struct row *row, const struct siblings *siblings,
+	uint32_t waiting);
+
+#endif

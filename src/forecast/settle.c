@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settle.h"
+
+#include <math.h>
+
+/* Errors of experts count up to this many scales. */
+#define ERROR_MAX 20.0
+
+/* The predicted range ends this many times as far from the median as the 80% interval: where the
+ * 99.9% interval of a normal distribution would. */
+#define RANGE 2.5677
+
+/* Last season's value for now, as it could have been forecast h ticks ago; the last value of then
+ * if there is no season. NAN if the past does not reach so far. */
+static double season_ago(const struct row *row, uint32_t h) {
+	uint32_t period = row->head->seasonal[SLOT_SLOW].period;
+	uint64_t ago = period ? (h + period - 1) / period * period : h;
+	return ago < row->layout->history_length && ago <= row->tick ? row_back(row, ago) : NAN;
+}
+
+/* 0..1 inside the predicted range, above 1 outside. */
+static double anomaly(const struct pending *pending, double y) {
+	double median = (double)pending->quantiles[QUANTILE_MEDIAN];
+	double edge = (double)pending->quantiles[y > median ? QUANTILES - 1 : 0];
+	double reach = RANGE * fabs(edge - median), distance = fabs(y - median);
+	return distance == 0 ? 0 : distance / fmax(reach, 1e-9 * distance);
+}
+
+static void settle_lead(const struct row *row, uint32_t h, const struct pending *pending) {
+	const struct origin *origin = row_origin(row, row->tick - h);
+	double y = (row->anchor - origin->anchor) / origin->scale;
+	double season = (season_ago(row, h) - origin->anchor) / origin->scale;
+	mix_score(&row->mix[h - 1], pending->experts, y, origin->scale, ERROR_MAX * row->scale);
+	calibrate_settle(&row->calibrate[h - 1], h, y, (double)pending->mean, pending->quantiles,
+		origin->scale);
+	tally_add(&row->tallies[h - 1], y, (double)pending->mean, pending->quantiles, season,
+		origin->scale);
+	if (h == 1)
+		row->head->anomaly = anomaly(pending, y);
+}
+
+void settle(const struct row *row, uint32_t waiting) {
+	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
+		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
+		if (pending)
+			settle_lead(row, lead.h, pending);
+	}
+}

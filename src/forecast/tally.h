@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_TALLY_H
+#define FORECAST_TALLY_H
+
+#include "record.h"
+#include "score.h"
+
+/* Fading sums of one lead from which its struct score is read. */
+struct tally {
+	uint64_t n;
+	double weight; /* sum of fading ones */
+	double absolute; /* errors of the median */
+	double squared; /* of the mean */
+	double signed_sum;
+	double persistence; /* absolute errors of the last value */
+	double season_weight;
+	double season; /* absolute errors of last season's value */
+	double season_own; /* errors of the median where `season` was scored */
+	double covered;
+	double pinball;
+};
+
+/* An observation y arrived; forecasts are relative to the origin, `unit` converts to the readings'
+ * unit. season: last season's value in the same terms, NAN if there was none. */
+void tally_add(struct tally *tally, double y, double mean, const float quantiles[QUANTILES],
+	double season, double unit);
+
+void tally_score(const struct tally *tally, uint32_t lead, struct score *ret_score);
+
+#endif

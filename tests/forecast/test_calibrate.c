@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "calibrate.h"
+#include "random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define LEAD_MAX 64
+#define TICKS    40000
+
+/* What was issued for the lead, waiting for its observation. */
+struct issued {
+	float quantiles[QUANTILES];
+};
+
+/* Forecasts 0 for noise that overlaps as labels of long leads do: the observation at lead h is the
+ * sum of the h innovations since. Counts how often it lay below each quantile. */
+static void cover(uint32_t h, double (*draw)(struct random *), double shares[QUANTILES]) {
+	struct random random;
+	struct calibrate calibrate = { 0 };
+	static struct issued ring[LEAD_MAX];
+	static double innovations[LEAD_MAX];
+	double sum = 0;
+	random_init(&random, h);
+	for (int i = 0; i < QUANTILES; i++)
+		shares[i] = 0;
+	for (uint32_t t = 0; t < TICKS; t++) {
+		double innovation = draw(&random);
+		sum += innovation - (t >= h ? innovations[t % h] : 0);
+		innovations[t % h] = innovation;
+		struct issued *issued = &ring[t % h];
+		if (t >= h) {
+			calibrate_settle(&calibrate, h, sum, 0, issued->quantiles, 1);
+			for (int i = 0; i < QUANTILES && t >= TICKS / 4; i++)
+				shares[i] += sum < (double)issued->quantiles[i];
+		}
+		calibrate_quantiles(
+			&calibrate, 0, calibrate_size(&calibrate, h, 1), issued->quantiles);
+	}
+	for (int i = 0; i < QUANTILES; i++)
+		shares[i] /= TICKS - TICKS / 4;
+}
+
+/* Exponential: skewed and heavier than normal. */
+static double skewed(struct random *random) {
+	return -log(1 - random_uniform(random));
+}
+
+static double heavy(struct random *random) {
+	return random_normal(random) / fmax(fabs(random_normal(random)), 0.05);
+}
+
+static void observations_fall_below_each_quantile_as_often_as_it_says(void **unused) {
+	(void)unused;
+	static const uint32_t leads[] = { 1, 3, 24, 48 };
+	double (*const draws[])(struct random *) = { random_normal, skewed, heavy };
+	for (int d = 0; d < 3; d++) {
+		for (int l = 0; l < 4; l++) {
+			double shares[QUANTILES];
+			cover(leads[l], draws[d], shares);
+			for (int i = 0; i < QUANTILES; i++)
+				assert_true(fabs(shares[i] - quantile_level(i)) < 0.02);
+		}
+	}
+}
+
+static void quantiles_of_normal_noise_are_those_of_the_normal_distribution(void **unused) {
+	(void)unused;
+	/* Abramowitz and Stegun, table 26.1 */
+	static const double normal[QUANTILES] = { -1.28155, -0.84162, -0.52440, -0.25335, 0,
+		0.25335, 0.52440, 0.84162, 1.28155 };
+	struct random random;
+	struct calibrate calibrate = { 0 };
+	double mean[QUANTILES] = { 0 };
+	float quantiles[QUANTILES];
+	random_init(&random, 7);
+	for (int t = 0; t < 20000; t++) {
+		calibrate_quantiles(&calibrate, 5, calibrate_size(&calibrate, 1, 1), quantiles);
+		calibrate_settle(&calibrate, 1, 5 + random_normal(&random), 5, quantiles, 1);
+		for (int i = 0; i < QUANTILES && t >= 10000; i++)
+			mean[i] += (double)quantiles[i] / 10000;
+	}
+	for (int i = 0; i < QUANTILES; i++)
+		assert_true(fabs(mean[i] - 5 - normal[i]) < 0.06);
+}
+
+static void quantiles_ascend_whatever_arrives(void **unused) {
+	(void)unused;
+	struct random random;
+	struct calibrate calibrate = { 0 };
+	float quantiles[QUANTILES];
+	random_init(&random, 8);
+	for (int t = 0; t < 5000; t++) {
+		calibrate_quantiles(&calibrate, 0, calibrate_size(&calibrate, 1, 1), quantiles);
+		for (int i = 1; i < QUANTILES; i++)
+			assert_true(quantiles[i] >= quantiles[i - 1]);
+		double spike = t % 50 == 0 ? 1e6 : 1;
+		calibrate_settle(&calibrate, 1, spike * random_normal(&random), 0, quantiles, 1);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(observations_fall_below_each_quantile_as_often_as_it_says),
+		cmocka_unit_test(quantiles_of_normal_noise_are_those_of_the_normal_distribution),
+		cmocka_unit_test(quantiles_ascend_whatever_arrives),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
