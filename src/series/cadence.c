@@ -131,6 +131,6 @@ int64_t cadence_step_ms(const struct cadence *cadence) {
 	int64_t step = median(cadence->intervals_ms, cadence->count);
 	int64_t usual = nearest_usual_step(step);
 	int64_t near = clamp(scatter(cadence, step), usual * NEAR_PER_MILLE / 1000,
-	        usual * NEAR_PER_MILLE_MAX / 1000);
+		usual * NEAR_PER_MILLE_MAX / 1000);
 	return llabs(usual - step) <= near ? usual : step;
 }

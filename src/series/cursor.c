@@ -42,7 +42,7 @@ static void step_unstepped(struct cursor *cursor, const struct grid *grid, struc
 
 /* What is missing before the oldest waiting reading; false if nothing is. */
 static bool next_missing(struct cursor *cursor, const struct queued *waiting,
-        const struct grid *grid, uint32_t gap_ticks_max, struct tick *ret_tick) {
+	const struct grid *grid, uint32_t gap_ticks_max, struct tick *ret_tick) {
 	if (!cursor->started || waiting->number == cursor->number)
 		return false;
 
@@ -52,7 +52,7 @@ static bool next_missing(struct cursor *cursor, const struct queued *waiting,
 			return false;
 		cursor->gap++;
 		advance(cursor, cursor->number + 1,
-		        waiting->time_ms - (int64_t)distance * grid_step_ms(grid));
+			waiting->time_ms - (int64_t)distance * grid_step_ms(grid));
 	}
 	begin_tick(cursor, grid, ret_tick);
 	step_unstepped(cursor, grid, ret_tick);
@@ -60,7 +60,7 @@ static bool next_missing(struct cursor *cursor, const struct queued *waiting,
 }
 
 static void next_waiting(struct cursor *cursor, struct tick_queue *queue, const struct grid *grid,
-        struct tick *ret_tick) {
+	struct tick *ret_tick) {
 	struct queued item = *tick_queue_at(queue, 0);
 
 	advance(cursor, item.number, item.time_ms);
@@ -79,7 +79,7 @@ static void next_waiting(struct cursor *cursor, struct tick_queue *queue, const 
 }
 
 bool cursor_next(struct cursor *cursor, struct tick_queue *queue, const struct grid *grid,
-        uint32_t gap_ticks_max, struct tick *ret_tick) {
+	uint32_t gap_ticks_max, struct tick *ret_tick) {
 	if (queue->count == 0)
 		return false;
 	if (!next_missing(cursor, tick_queue_at(queue, 0), grid, gap_ticks_max, ret_tick))

@@ -21,6 +21,6 @@ struct cursor {
 /* The next tick, in this order: what the last period still lacks, once a later one waits; missing
  * periods, at most gap_ticks_max of them; the oldest waiting tick. False if none waits. */
 bool cursor_next(struct cursor *cursor, struct tick_queue *queue, const struct grid *grid,
-        uint32_t gap_ticks_max, struct tick *ret_tick);
+	uint32_t gap_ticks_max, struct tick *ret_tick);
 
 #endif

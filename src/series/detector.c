@@ -30,7 +30,7 @@ static char *copy_text(struct span text) {
 }
 
 int detector_create(struct detector **ret_detector, uint32_t id, struct span name,
-        const struct clock_options *options, struct queue_budget *budget) {
+	const struct clock_options *options, struct queue_budget *budget) {
 	struct detector *detector = calloc(1, sizeof(*detector));
 	if (!detector)
 		return -ENOMEM;
@@ -159,7 +159,7 @@ int detector_set_unit(struct detector *detector, uint32_t channel, struct span u
 }
 
 int detector_add_channel(
-        struct detector *detector, struct span name, struct span unit, uint32_t series) {
+	struct detector *detector, struct span name, struct span unit, uint32_t series) {
 	uint32_t count = detector->grid.channel_count;
 	struct channel *channels = realloc(detector->channels, (count + 1) * sizeof(*channels));
 	if (!channels)
@@ -186,7 +186,7 @@ static int check(const struct detector *detector, int64_t time_ms, double value,
 	if (time_ms < 0 || time_ms > TIME_MAX_MS)
 		return E_TIME;
 	if (now_ms != TIME_NONE && time_ms > now_ms &&
-	        time_ms - now_ms > detector->options.future_ms)
+		time_ms - now_ms > detector->options.future_ms)
 		return E_TIME;
 	return isinf(value) ? E_NUMBER : 0;
 }
@@ -216,7 +216,7 @@ static void release(struct detector *detector, uint32_t count, int64_t horizon_m
 
 static int put_in_order(struct detector *detector, const struct grid_reading *reading) {
 	int64_t newest =
-	        reading->time_ms > detector->newest_ms ? reading->time_ms : detector->newest_ms;
+		reading->time_ms > detector->newest_ms ? reading->time_ms : detector->newest_ms;
 	int64_t horizon = newest - detector->options.lateness_ms;
 	uint32_t ready = order_ready(&detector->order, horizon);
 
@@ -224,12 +224,12 @@ static int put_in_order(struct detector *detector, const struct grid_reading *re
 	if (r < 0)
 		return r;
 	r = order_put(&detector->order, detector->queue.budget,
-	        (struct ordered){ reading->time_ms, reading->value, reading->channel });
+		(struct ordered){ reading->time_ms, reading->value, reading->channel });
 	if (r < 0)
 		return r == E_LATE && reading->time_ms ==
-		                               detector->grid.channels[reading->channel].time_ms
-		               ? E_DUPLICATE
-		               : r;
+					       detector->grid.channels[reading->channel].time_ms
+			       ? E_DUPLICATE
+			       : r;
 
 	release(detector, order_ready(&detector->order, horizon), horizon);
 	grid_close(&detector->grid, &detector->queue, horizon);
@@ -243,7 +243,7 @@ static int put_at_once(struct detector *detector, const struct grid_reading *rea
 }
 
 int detector_put(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
-        const struct arrival *arrival) {
+	const struct arrival *arrival) {
 	struct grid_reading reading = {
 		.channel = channel, .time_ms = time_ms, .value = value, .message = arrival->message
 	};
@@ -269,7 +269,7 @@ bool detector_has_tick(const struct detector *detector) {
 
 bool detector_next_tick(struct detector *detector, struct tick *ret_tick) {
 	return cursor_next(&detector->cursor, &detector->queue, &detector->grid,
-	        detector->options.gap_ticks_max, ret_tick);
+		detector->options.gap_ticks_max, ret_tick);
 }
 
 /* The time, by the sensor's clock, up to which a reading can still change something. */
@@ -303,7 +303,7 @@ int detector_expire(struct detector *detector, int64_t now_ms) {
 		detector->arrived_ms = now_ms;
 
 	int64_t clock = detector->newest_ms + (now_ms - detector->arrived_ms) -
-	                detector->options.lateness_ms;
+			detector->options.lateness_ms;
 	uint32_t ready = order_ready(&detector->order, clock);
 	int r = tick_queue_reserve(&detector->queue, ready + grid_push_max(&detector->grid));
 	if (r < 0)

@@ -81,14 +81,18 @@ void detector_set_options(struct detector *detector, const struct clock_options 
 
 /*
  * Accepts a reading of a channel (an index below detector_channel_count). NAN is a value: the
- * sensor says that it has none. 0, or with nothing changed: E_LATE       older than the clock
- * accepts E_DUPLICATE  repeats a reading that has been worked off (within the open periods a
- * reading of the same time replaces the earlier one instead) E_TIME       TIME_NONE, outside 1970
- * to 2200, or further ahead of now than future_ms E_NUMBER     infinite E_OVERFLOW   the registry
- * holds as many unpulled readings as its limits allow -ENOMEM
+ * sensor says that it has none. Pull ticks between messages, not within one. 0, or with nothing
+ * changed:
+ *   E_LATE       older than the clock accepts
+ *   E_DUPLICATE  repeats a reading that has been worked off; within an open period or the same
+ *                message a reading of the same time replaces the earlier one instead
+ *   E_TIME       TIME_NONE, outside 1970 to 2200, or further ahead of now than future_ms
+ *   E_NUMBER     infinite
+ *   E_OVERFLOW   the registry holds as many unpulled readings as its limits allow
+ *   -ENOMEM
  */
 int detector_put(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
-        const struct arrival *arrival);
+	const struct arrival *arrival);
 
 /* Whether detector_next_tick would give one. */
 bool detector_has_tick(const struct detector *detector);

@@ -34,13 +34,13 @@ struct detector {
 
 /* For the registry, which checks names and limits. */
 int detector_create(struct detector **ret_detector, uint32_t id, struct span name,
-        const struct clock_options *options, struct queue_budget *budget);
+	const struct clock_options *options, struct queue_budget *budget);
 void detector_destroy(struct detector *detector);
 
 /* The index of the channel, -1 if there is none. */
 int detector_find_channel(struct detector *detector, struct span name);
 int detector_add_channel(
-        struct detector *detector, struct span name, struct span unit, uint32_t series);
+	struct detector *detector, struct span name, struct span unit, uint32_t series);
 
 /* Gives the channel a unit if it has none yet; one that is too long or not text is left out. */
 int detector_set_unit(struct detector *detector, uint32_t channel, struct span unit);

@@ -175,7 +175,7 @@ static void visit_clock(struct visitor *visitor, struct detector *detector) {
 }
 
 static void visit_header(struct visitor *visitor, uint64_t *magic, uint64_t *version,
-        uint32_t *channels, uint32_t *waiting, uint32_t *held) {
+	uint32_t *channels, uint32_t *waiting, uint32_t *held) {
 	visit_word(visitor, magic);
 	visit_word(visitor, version);
 	visit_count(visitor, channels, CHANNELS_MAX);
@@ -190,7 +190,7 @@ void detector_save(const struct detector *detector, struct text *to) {
 	struct detector copy = *detector;
 
 	visit_header(&visitor, &magic, &version, &copy.grid.channel_count, &copy.queue.count,
-	        &copy.order.count);
+		&copy.order.count);
 	visit_clock(&visitor, &copy);
 	for (uint32_t i = 0; i < copy.queue.count; i++)
 		visit_queued(&visitor, tick_queue_at(&copy.queue, i), copy.grid.channel_count);
@@ -233,8 +233,8 @@ static bool queue_fits(const struct detector *detector) {
 	for (uint32_t i = 0; i < queue->count; i++) {
 		const struct queued *item = tick_queue_at(queue, i);
 		if (item->number < number || item->number > detector->grid.number ||
-		        item->time_ms == TIME_NONE || (i == 0 && !item->first) ||
-		        (!item->first && item->number != number))
+			item->time_ms == TIME_NONE || (i == 0 && !item->first) ||
+			(!item->first && item->number != number))
 			return false;
 		number = item->number;
 	}
@@ -248,7 +248,7 @@ static bool order_fits(const struct detector *detector) {
 	for (uint32_t i = 0; i < order->count; i++) {
 		int64_t time_ms = order->items[i].time_ms;
 		if (time_ms < before || time_ms <= order->horizon_ms ||
-		        time_ms > detector->newest_ms)
+			time_ms > detector->newest_ms)
 			return false;
 		before = time_ms;
 	}
@@ -257,7 +257,7 @@ static bool order_fits(const struct detector *detector) {
 
 /* Reads the variable parts into `detector`, whose clock has been read. */
 static int load_waiting(
-        struct visitor *visitor, struct detector *detector, uint32_t waiting, uint32_t held) {
+	struct visitor *visitor, struct detector *detector, uint32_t waiting, uint32_t held) {
 	uint32_t channels = detector->grid.channel_count;
 
 	if ((size_t)waiting * 48 + (size_t)held * 24 != visitor->from.length)

@@ -38,7 +38,7 @@ int grid_add_channel(struct grid *grid) {
 	if ((count & (count - 1)) == 0) {
 		uint32_t capacity = count ? count * 2 : 1;
 		struct grid_channel *channels =
-		        realloc(grid->channels, capacity * sizeof(*channels));
+			realloc(grid->channels, capacity * sizeof(*channels));
 		if (!channels)
 			return -ENOMEM;
 		grid->channels = channels;
@@ -208,11 +208,11 @@ static void close_held(struct grid *grid, struct tick_queue *queue) {
 
 		gather(channel);
 		tick_queue_push(queue, (struct queued){ .number = grid->number,
-		                               .time_ms = grid->time_ms,
-		                               .value = aggregate(grid, channel),
-		                               .channel = i,
-		                               .first = first,
-		                               .whole = true });
+					       .time_ms = grid->time_ms,
+					       .value = aggregate(grid, channel),
+					       .channel = i,
+					       .first = first,
+					       .whole = true });
 		first = false;
 	}
 	grid->closed = true;
@@ -237,19 +237,19 @@ static void push(struct grid *grid, struct tick_queue *queue, const struct grid_
 	if (queue->count > 0) {
 		const struct queued *newest = tick_queue_at(queue, queue->count - 1);
 		joins = newest->number == grid->number && grid->message == reading->message &&
-		        !newest->whole;
+			!newest->whole;
 	}
 	grid->message = reading->message;
 	tick_queue_push(queue, (struct queued){ .number = grid->number,
-	                               .time_ms = grid->time_ms,
-	                               .value = reading->value,
-	                               .channel = reading->channel,
-	                               .first = !joins });
+				       .time_ms = grid->time_ms,
+				       .value = reading->value,
+				       .channel = reading->channel,
+				       .first = !joins });
 }
 
 /* Opens the period that the reading begins. */
 static void begin_period(
-        struct grid *grid, uint64_t number, int64_t time_ms, const struct grid_reading *reading) {
+	struct grid *grid, uint64_t number, int64_t time_ms, const struct grid_reading *reading) {
 	grid->number = number;
 	grid->time_ms = time_ms;
 	grid->begins_ms = reading->time_ms;
@@ -261,7 +261,7 @@ static void begin_period(
 
 /* Notes the reading with its channel and lets it step, now or at the end of the period. */
 static void accept(
-        struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
 	struct grid_channel *channel = &grid->channels[reading->channel];
 	bool again = channel->number == grid->number && channel->readings > 0;
 
@@ -289,7 +289,7 @@ static void accept(
 /* A reading of the same time as its channel's newest: replaces it where that has not been worked
  * off. */
 static int replace(
-        struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
 	struct grid_channel *channel = &grid->channels[reading->channel];
 
 	if (channel->number != grid->number || grid->closed)
@@ -300,8 +300,8 @@ static int replace(
 	}
 
 	struct queued *waiting = grid->message == reading->message && channel->readings == 1
-	                                 ? tick_queue_find_newest(queue, reading->channel)
-	                                 : NULL;
+					 ? tick_queue_find_newest(queue, reading->channel)
+					 : NULL;
 	if (!waiting || waiting->number != grid->number)
 		return E_DUPLICATE;
 	waiting->value = reading->value;
@@ -324,7 +324,7 @@ static void learn_step(struct grid *grid, uint64_t number, const struct grid_rea
 /* While the step is not known: a period lasts until one of its channels sends again, or longer than
  * the step seems to be. */
 static int put_without_step(
-        struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
 	const struct grid_channel *channel = &grid->channels[reading->channel];
 	int64_t step = grid_step_ms(grid);
 	bool again = channel->number == grid->number && channel->readings > 0;
@@ -339,7 +339,7 @@ static int put_without_step(
 	uint64_t number = grid->number + 1;
 	learn_step(grid, number, reading);
 	begin_period(grid, number, grid->step_ms ? label(grid, (int64_t)number) : reading->time_ms,
-	        reading);
+		reading);
 	accept(grid, queue, reading);
 	return 0;
 }
@@ -358,7 +358,7 @@ static void start(struct grid *grid, struct tick_queue *queue, const struct grid
 /* Ends the current period because the reading lies in a later one. Judging may change the grid, and
  * with it the reading's period; the next one it is in any case. */
 static void move_on(
-        struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
 	if (grid->held && !grid->closed)
 		close_held(grid, queue);
 	judge_crowding(grid, reading->time_ms);
@@ -379,7 +379,7 @@ int grid_put(struct grid *grid, struct tick_queue *queue, const struct grid_read
 	}
 	if (channel->time_ms != TIME_NONE && reading->time_ms <= channel->time_ms)
 		return reading->time_ms == channel->time_ms ? replace(grid, queue, reading)
-		                                            : E_LATE;
+							    : E_LATE;
 	if (grid->step_ms == 0)
 		return put_without_step(grid, queue, reading);
 

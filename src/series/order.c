@@ -64,7 +64,7 @@ int order_put(struct order *order, struct queue_budget *budget, struct ordered r
 	if (r < 0)
 		return r;
 	memmove(&order->items[at + 1], &order->items[at],
-	        (order->count - at) * sizeof(*order->items));
+		(order->count - at) * sizeof(*order->items));
 	order->items[at] = reading;
 	order->count++;
 	budget->used++;
@@ -76,7 +76,7 @@ uint32_t order_ready(const struct order *order, int64_t until_ms) {
 }
 
 void order_release(
-        struct order *order, struct queue_budget *budget, uint32_t count, int64_t horizon_ms) {
+	struct order *order, struct queue_budget *budget, uint32_t count, int64_t horizon_ms) {
 	order->count -= count;
 	budget->used -= count;
 	if (horizon_ms > order->horizon_ms)

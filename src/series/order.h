@@ -34,6 +34,6 @@ uint32_t order_ready(const struct order *order, int64_t until_ms);
 
 /* Takes the first `count` readings out, which the caller has worked off, and moves the horizon. */
 void order_release(
-        struct order *order, struct queue_budget *budget, uint32_t count, int64_t horizon_ms);
+	struct order *order, struct queue_budget *budget, uint32_t count, int64_t horizon_ms);
 
 #endif

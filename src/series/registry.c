@@ -38,7 +38,7 @@ struct registry_limits registry_limits_default(void) {
 }
 
 int registry_create(
-        struct registry **ret_registry, const struct registry_limits *limits, uint64_t seed) {
+	struct registry **ret_registry, const struct registry_limits *limits, uint64_t seed) {
 	struct registry *registry = calloc(1, sizeof(*registry));
 	if (!registry)
 		return -ENOMEM;
@@ -135,7 +135,7 @@ struct detector *registry_find_detector(const struct registry *registry, struct 
 }
 
 static int add_detector(struct registry *registry, uint32_t id, struct span name,
-        const struct clock_options *options, struct detector **ret_detector) {
+	const struct clock_options *options, struct detector **ret_detector) {
 	if (registry->detectors.count >= registry->limits.detectors_max || id > ID_MAX)
 		return E_TOO_MANY_SERIES;
 	int r = name_check_detector(name);
@@ -161,7 +161,7 @@ static int add_detector(struct registry *registry, uint32_t id, struct span name
 }
 
 static int add_series(struct registry *registry, struct detector *detector, uint32_t id,
-        struct span channel, struct span unit) {
+	struct span channel, struct span unit) {
 	if (registry->series.count >= registry->limits.series_max || id > ID_MAX)
 		return E_TOO_MANY_SERIES;
 	if (detector_channel_count(detector) >= registry->limits.channels_max)
@@ -183,7 +183,7 @@ static int add_series(struct registry *registry, struct detector *detector, uint
 }
 
 int registry_find_or_add_detector(struct registry *registry, struct span name,
-        const struct clock_options *options, struct detector **ret_detector) {
+	const struct clock_options *options, struct detector **ret_detector) {
 	struct detector *found = registry_find_detector(registry, name);
 
 	if (found) {
@@ -195,7 +195,7 @@ int registry_find_or_add_detector(struct registry *registry, struct span name,
 }
 
 int registry_find_or_add_channel(struct registry *registry, struct detector *detector,
-        struct span name, struct span unit, uint32_t *ret_channel) {
+	struct span name, struct span unit, uint32_t *ret_channel) {
 	int found = detector_find_channel(detector, name);
 
 	if (found >= 0) {
@@ -211,17 +211,17 @@ int registry_find_or_add_channel(struct registry *registry, struct detector *det
 }
 
 int registry_restore_detector(struct registry *registry, uint32_t id, struct span name,
-        const struct clock_options *options, struct detector **ret_detector) {
+	const struct clock_options *options, struct detector **ret_detector) {
 	if (id < 1 || id > ID_MAX || registry_detector(registry, id) ||
-	        registry_find_detector(registry, name))
+		registry_find_detector(registry, name))
 		return E_CORRUPT;
 	return add_detector(registry, id, name, options, ret_detector);
 }
 
 int registry_restore_series(struct registry *registry, struct detector *detector, uint32_t id,
-        struct span channel, struct span unit) {
+	struct span channel, struct span unit) {
 	if (id < 1 || id > ID_MAX || registry_series(registry, id).detector ||
-	        detector_find_channel(detector, channel) >= 0)
+		detector_find_channel(detector, channel) >= 0)
 		return E_CORRUPT;
 	return add_series(registry, detector, id, channel, unit);
 }
@@ -243,7 +243,7 @@ struct series registry_find_series(const struct registry *registry, struct span 
 }
 
 struct span registry_series_name(
-        const struct registry *registry, uint32_t id, char to[SERIES_NAME_MAX]) {
+	const struct registry *registry, uint32_t id, char to[SERIES_NAME_MAX]) {
 	struct series series = registry_series(registry, id);
 	if (!series.detector)
 		return SPAN_EMPTY;

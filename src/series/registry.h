@@ -35,7 +35,7 @@ struct series {
 
 /* `seed` keys the hash of names: random in the daemon, so that nobody can choose collisions. */
 int registry_create(
-        struct registry **ret_registry, const struct registry_limits *limits, uint64_t seed);
+	struct registry **ret_registry, const struct registry_limits *limits, uint64_t seed);
 void registry_destroy(struct registry *registry);
 
 /* The detector of that name, NULL if there is none. */
@@ -44,20 +44,20 @@ struct detector *registry_find_detector(const struct registry *registry, struct 
 /* 1 if it was added, 0 if it was there (`options` are then not looked at), or E_NAME, E_ENCODING,
  * E_TOO_MANY_SERIES (limit of detectors or series), -ENOMEM. */
 int registry_find_or_add_detector(struct registry *registry, struct span name,
-        const struct clock_options *options, struct detector **ret_detector);
+	const struct clock_options *options, struct detector **ret_detector);
 
 /* The channel's index in its detector, likewise; also E_TOO_MANY_CHANNELS. A unit given later than
  * the channel is taken if there was none. */
 int registry_find_or_add_channel(struct registry *registry, struct detector *detector,
-        struct span name, struct span unit, uint32_t *ret_channel);
+	struct span name, struct span unit, uint32_t *ret_channel);
 
 /* Puts back what the store knows. Channels keep their indices if their series are restored in the
  * order of their ids. 0, E_CORRUPT if an id or name is wrong or taken, or the errors above; limits
  * hold. */
 int registry_restore_detector(struct registry *registry, uint32_t id, struct span name,
-        const struct clock_options *options, struct detector **ret_detector);
+	const struct clock_options *options, struct detector **ret_detector);
 int registry_restore_series(struct registry *registry, struct detector *detector, uint32_t id,
-        struct span channel, struct span unit);
+	struct span channel, struct span unit);
 
 uint32_t registry_detector_count(const struct registry *registry);
 uint32_t registry_series_count(const struct registry *registry);
@@ -75,7 +75,7 @@ struct series registry_find_series(const struct registry *registry, struct span 
 
 /* Writes "detector/channel", terminated, and returns it; empty for a free or unknown id. */
 struct span registry_series_name(
-        const struct registry *registry, uint32_t id, char to[SERIES_NAME_MAX]);
+	const struct registry *registry, uint32_t id, char to[SERIES_NAME_MAX]);
 
 /* Readings accepted but not yet pulled, over all detectors: whoever feeds the registry pauses
  * before this reaches waiting_max. */

@@ -19,7 +19,7 @@ struct wire_request;
 /* Larger requests are refused. */
 #define WIRE_REQUEST_MAX 65536
 
-/* 0, E_TOO_LARGE, E_ENCODING, E_SYNTAX or -ENOMEM. */
+/* 0, E_TOO_LARGE, E_ENCODING, E_SYNTAX, E_NUMBER or -ENOMEM. */
 int wire_request_read(struct wire_request **ret_request, struct span payload);
 void wire_request_destroy(struct wire_request *request);
 
@@ -34,6 +34,6 @@ void wire_write_response(struct text *to, const struct wire_request *request, st
 
 /* `detail` is added to the error's phrase if it is not empty. */
 void wire_write_error_response(
-        struct text *to, const struct wire_request *request, int error, struct span detail);
+	struct text *to, const struct wire_request *request, int error, struct span detail);
 
 #endif

@@ -2,9 +2,9 @@
 #ifndef WIRE_SOURCE_H
 #define WIRE_SOURCE_H
 
+#include "arena.h"
 #include "record.h"
 #include "span.h"
-#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ struct wire_source_options {
 	enum wire_format format;
 	struct span channels; /* fields that are channels, separated by commas [all numeric ones];
 	                       * "speed=v" names field v channel speed */
-	struct span time; /* field with the time [the usual names] */
+	struct span time; /* field with the time; "arrival": none is [the usual names] */
 	struct span unit; /* of all channels [what the message says] */
 	struct span latitude; /* fields with the position, degrees */
 	struct span longitude;
@@ -53,7 +53,7 @@ struct wire_source_options {
 
 /* 0, -ENOMEM, or E_CONFIG with a phrase that says what is wrong in *ret_problem. */
 int wire_source_create(struct wire_source **ret_source, const struct wire_source_options *options,
-        const char **ret_problem);
+	const char **ret_problem);
 void wire_source_destroy(struct wire_source *source);
 
 /* The MQTT subscription of the source. */
@@ -75,30 +75,37 @@ struct reading_list {
 	size_t count;
 	struct wire_position *positions; /* of detectors among the readings, where told */
 	size_t position_count;
-	uint32_t refused[32]; /* parts of the message that made no reading, by error_index() of why
-	                       */
+	uint32_t refused
+		[32]; /* parts of the message that made no reading, by error_index() of why */
 
-	/* Private. */
+	/* Private: what the spans point into, until the next read. */
 	size_t capacity;
 	size_t position_capacity;
-	struct text arena;
+	struct arena arena;
+	void *document;
 };
 
 /* Zero-initialised a list is empty and ready. */
 void reading_list_finish(struct reading_list *list);
 
 /*
- * Reads a message. Spans in the list point into its arena, or into topic and payload, and hold
- * until the next read. Times are TIME_NONE where the message names none. Channel and detector names
- * are valid by name.h, values finite or NAN, times within 1970 to 2200.
+ * Reads a message. Spans in the list hold until the next read or until topic and payload go, whichever is
+ * first. Times are TIME_NONE where the message names none; `now_ms`, the time of arrival, serves
+ * only formats that count from it (SenML). Names are valid by name.h, values finite or NAN, times
+ * within 1970 to 2200. Readings are in the order of the message.
  *
- * 0 with at least one reading, or with nothing in the list (but `refused` filled where parts were
- * at fault): E_NO_SOURCE   the topic does not match E_TOO_LARGE   more bytes than payload_max, more
- * readings than WIRE_READINGS_MAX, nested too deep E_ENCODING    not UTF-8 E_SYNTAX      does not
- * parse E_FORMAT      auto: resembles no format E_NAME, E_NUMBER, E_TIME   its only reading is at
- * fault E_EMPTY       well-formed without a reading -ENOMEM
+ * 0 with at least one reading and, in `refused`, the parts that were at fault; or with nothing in
+ * the list:
+ *   E_NO_SOURCE   the topic does not match
+ *   E_TOO_LARGE   more bytes than payload_max, more readings than WIRE_READINGS_MAX, nested too deep
+ *   E_ENCODING    not UTF-8
+ *   E_SYNTAX      does not parse
+ *   E_FORMAT      resembles no format (auto), or is of a later version
+ *   E_NAME, E_NUMBER, E_TIME   no reading was left; why the first part was refused
+ *   E_EMPTY       well-formed without a reading
+ *   -ENOMEM
  */
 int wire_read(const struct wire_source *source, struct span topic, struct span payload,
-        struct reading_list *list);
+	int64_t now_ms, struct reading_list *list);
 
 #endif
