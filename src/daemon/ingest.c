@@ -228,8 +228,8 @@ void app_ingest(struct app *app, const struct mail *mail) {
 		return;
 	}
 
-	int r = wire_read(
-		app->sources.items[source].wire, mail->topic, mail->payload, &app->readings);
+	int r = wire_read(app->sources.items[source].wire, mail->topic, mail->payload,
+		mail->time_ms, &app->readings);
 	count_parts_refused(app, mail);
 	if (r < 0) {
 		refuse(app, r, 1, mail);

@@ -73,8 +73,14 @@ static int compile_detector(
 	return 0;
 }
 
-/* All placeholders but {channel}, joined by '/'. */
+/* {detector}, or without it all placeholders but {channel}, joined by '/'. */
 static int default_detector(struct wire_source *source, const char **ret_problem) {
+	int level = topic_template_find(&source->topic, SPAN("detector"));
+
+	if (level >= 0)
+		return add_part(source,
+			(struct name_part){ .kind = NAME_LEVEL, .level = (size_t)level },
+			ret_problem);
 	for (size_t i = 0; i < source->topic.count; i++) {
 		if (source->topic.levels[i].kind == TOPIC_LITERAL ||
 			source->topic.levels[i].text.length == 0 || (int)i == source->channel_level)

@@ -40,10 +40,11 @@ struct wire_source_options {
 	struct span topic; /* template, as in topic.h */
 	struct span detector; /* name with the topic's placeholders and, in braces too, fields
 	                       * (JSON) or tags (line protocol) of the message: "{site}/{device}"
-	                       * [the topic's placeholders but {channel}, joined by '/'] */
+	                       * [{detector}, or without it the topic's placeholders but {channel},
+	                       * joined by '/'] */
 	enum wire_format format;
 	struct span channels; /* fields that are channels, separated by commas [all numeric ones];
-	                       * "speed=v" names field v channel speed */
+	                       * "speed = v" names field v channel speed */
 	struct span time; /* field with the time; "arrival": none is [the usual names] */
 	struct span unit; /* of all channels [what the message says] */
 	struct span latitude; /* fields with the position, degrees */
