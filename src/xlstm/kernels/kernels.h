@@ -2,6 +2,7 @@
 #ifndef XLSTM_KERNELS_H
 #define XLSTM_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -50,7 +51,7 @@ struct mlstm_step {
 struct slstm_step {
 	float *hidden, *cell, *normaliser, *stabiliser; /* in and out; all zero before the first */
 	const float
-	        *gates; /* [4, units] before their nonlinearity, recurrent part included: i f z o */
+		*gates; /* [4, units] before their nonlinearity, recurrent part included: i f z o */
 	size_t units;
 };
 
@@ -62,36 +63,136 @@ struct conv_step {
 	const float *bias; /* [channels] */
 };
 
-#define KERNEL_LIST(X)                                                                             \
+/* Rows of values: row i starts `stride` floats after row i - 1. */
+struct rows {
+	float *values;
+	size_t stride;
+};
+
+/* The same, only read. */
+struct const_rows {
+	const float *values;
+	size_t stride;
+};
+
+/* A matrix in any order: element (i, j) lies at i * row + j * column. */
+struct strided {
+	const float *values;
+	size_t row, column;
+};
+
+/* The sLSTM cell of one series for training: each [units]. */
+struct slstm_saved {
+	float *hidden, *cell, *normaliser; /* before the step */
+	float *take, *keep, *candidate, *output; /* i', f', tanh(z), sigmoid(o) */
+	float *forget_slope; /* sigmoid(-f) */
+	float *hidden_after, *normaliser_after;
+};
+
+/* Gradients at one step, walking back: those of h, c and n come in for the state after the step
+ * and leave for the state before it, except that h's has no part through the gates yet. */
+struct slstm_slope {
+	float *hidden; /* in only: from above and from the next step */
+	float *cell, *normaliser; /* in and out */
+	float *gates; /* [4, units] out */
+};
+
+/* A window of the mLSTM cell of one series, in chunks of MLSTM_CHUNK steps. */
+#define MLSTM_CHUNK 32
+
+struct mlstm_window {
+	size_t heads, units, steps;
+	struct const_rows q, k, v; /* [steps, E] */
+	struct const_rows input_gate, forget_gate; /* [steps, H] before their nonlinearity */
+	struct rows h; /* [steps, E] out */
+	float *matrix, *normaliser, *stabiliser; /* state as in struct mlstm_step, in and out */
+	float *starts; /* [chunks, mlstm_start_floats()] states before each chunk; NULL: not kept */
+	float *scratch; /* mlstm_window_scratch() */
+};
+
+/* Backward: h is read, and so is what starts holds; matrix, normaliser and stabiliser are not. */
+struct mlstm_window_slope {
+	struct const_rows h; /* [steps, E] gradient that comes in */
+	struct rows q, k, v; /* [steps, E] out */
+	struct rows input_gate, forget_gate; /* [steps, H] out */
+};
+
+static inline size_t mlstm_start_floats(size_t heads, size_t units) {
+	return heads * (units * units + units + 1);
+}
+
+/* Enough for either direction. */
+static inline size_t mlstm_window_scratch(size_t units) {
+	return 2 * units * units + 7 * MLSTM_CHUNK * units + units + 3 * MLSTM_CHUNK * MLSTM_CHUNK +
+	       6 * MLSTM_CHUNK + 20 * 16;
+}
+
+/* The convolution of one series over a window of steps. */
+struct conv_window {
+	size_t channels, taps, steps;
+	struct const_rows x; /* [steps, channels] */
+	const float *window; /* [taps - 1, channels] inputs before the first, oldest first */
+	const float *weight, *bias; /* as in struct conv_step */
+};
+
+#define KERNEL_LIST(X)                                                                               \
 	/* y [rows, outputs] = addend + x [rows, inputs] * W'. Rows lie y_stride and x_stride      \
-	 * floats apart. Each output is one sum in the order of the columns. */                    \
-	X(matmul, (float *y, size_t y_stride, enum addend addend, const float *bias,               \
-	                  const float *x, size_t x_stride, size_t rows, const struct panels *w))   \
+	 * floats apart. Each output is one sum in the order of the columns. */ \
+	X(matmul, (float *y, size_t y_stride, enum addend addend, const float *bias,                 \
+			  const float *x, size_t x_stride, size_t rows, const struct panels *w))     \
 	/* y = (x - mean) / sqrt(variance + epsilon) * (1 + gain), mean and variance over each     \
-	 * group of `group` values of a row [width]. y may be x. */                                \
-	X(norm, (float *y, const float *x, const float *gain, size_t width, size_t group,          \
-	                float epsilon))                                                            \
-	/* y [channels] = silu(convolution); taps is at least 1. */                                \
-	X(conv_silu, (float *y, const float *x, const struct conv_step *step))                     \
+	 * group of `group` values of a row [width]. y may be x. */ \
+	X(norm, (float *y, const float *x, const float *gain, size_t width, size_t group,            \
+			float epsilon))                                                              \
+	/* y [channels] = silu(convolution); taps is at least 1. */                                  \
+	X(conv_silu, (float *y, const float *x, const struct conv_step *step))                       \
 	/* y [width] = W x with W block-diagonal, blocks of 4 x 4, given as w [4, width]:          \
-	 * w[j][4 b + r] multiplies x[4 b + j] into y[4 b + r]. */                                 \
-	X(blocks_of_4, (float *y, const float *x, const float *w, size_t width))                   \
-	/* h [E] = the new hidden values, before the norm. */                                      \
-	X(mlstm_cell, (float *h, const struct mlstm_step *step))                                   \
-	X(slstm_cell, (const struct slstm_step *step))                                             \
-	/* y = (h + skip * s) * silu(z) */                                                         \
-	X(skip_and_gate, (float *y, const float *h, const float *skip, const float *s,             \
-	                         const float *z, size_t width))                                    \
-	/* y = gelu(x) * factor */                                                                 \
-	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))               \
-	/* y += x */                                                                               \
-	X(add, (float *y, const float *x, size_t width))                                           \
-	X(exp, (float *y, const float *x, size_t count))                                           \
-	X(log1p, (float *y, const float *x, size_t count)) /* 0 <= x <= 1 */                       \
-	X(log_sigmoid, (float *y, const float *x, size_t count))                                   \
-	X(sigmoid, (float *y, const float *x, size_t count))                                       \
-	X(tanh, (float *y, const float *x, size_t count))                                          \
-	X(silu, (float *y, const float *x, size_t count))                                          \
+	 * w[j][4 b + r] multiplies x[4 b + j] into y[4 b + r]. */ \
+	X(blocks_of_4, (float *y, const float *x, const float *w, size_t width))                     \
+	/* h [E] = the new hidden values, before the norm. */                                        \
+	X(mlstm_cell, (float *h, const struct mlstm_step *step))                                     \
+	X(slstm_cell, (const struct slstm_step *step))                                               \
+	/* y = (h + skip * s) * silu(z) */                                                           \
+	X(skip_and_gate, (float *y, const float *h, const float *skip, const float *s,               \
+				 const float *z, size_t width))                                      \
+	/* y = gelu(x) * factor */                                                                   \
+	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))                 \
+	/* y [rows, columns] (+)= a [rows, inner] * b [inner, columns], a in any order. */           \
+	X(product, (struct rows y, struct strided a, struct const_rows b, size_t rows,               \
+			   size_t inner, size_t columns, bool add))                                  \
+	/* Given dy, adds to dx and dgain. */                                                        \
+	X(norm_backward, (float *dx, float *dgain, const float *x, const float *gain,                \
+				 const float *dy, size_t width, size_t group, float epsilon))        \
+	/* dx = dy * silu'(x) */                                                                     \
+	X(silu_backward, (float *dx, const float *x, const float *dy, size_t width))                 \
+	/* dx and dfactor from dy. */                                                                \
+	X(gelu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,      \
+				       const float *dy, size_t width))                               \
+	/* dh, ds and dz from dy; adds to dskip. */                                                  \
+	X(skip_and_gate_backward,                                                                    \
+		(float *dh, float *ds, float *dz, float *dskip, const float *h, const float *skip,   \
+			const float *s, const float *z, const float *dy, size_t width))              \
+	/* dw [4, width] += outer products within the blocks. */                                     \
+	X(blocks_of_4_gradient, (float *dw, const float *x, const float *dy, size_t width))          \
+	/* y [steps, channels] = convolution, nothing after it. */                                   \
+	X(conv_window, (float *y, const struct conv_window *conv))                                   \
+	/* Adds to dx [steps, channels], dweight [taps, channels] and dbias. */                      \
+	X(conv_window_backward, (struct rows dx, float *dweight, float *dbias, const float *dy,      \
+					const struct conv_window *conv))                             \
+	X(slstm_cell_saving, (const struct slstm_step *step, const struct slstm_saved *saved))       \
+	X(slstm_cell_backward,                                                                       \
+		(const struct slstm_slope *slope, const struct slstm_saved *saved, size_t units))    \
+	X(mlstm_window, (const struct mlstm_window *window))                                         \
+	X(mlstm_window_backward,                                                                     \
+		(const struct mlstm_window *window, const struct mlstm_window_slope *slope))         \
+	/* y += x */                                                                                 \
+	X(add, (float *y, const float *x, size_t width))                                             \
+	X(exp, (float *y, const float *x, size_t count))                                             \
+	X(log1p, (float *y, const float *x, size_t count)) /* 0 <= x <= 1 */                         \
+	X(log_sigmoid, (float *y, const float *x, size_t count))                                     \
+	X(sigmoid, (float *y, const float *x, size_t count))                                         \
+	X(tanh, (float *y, const float *x, size_t count))                                            \
+	X(silu, (float *y, const float *x, size_t count))                                            \
 	X(gelu, (float *y, const float *x, size_t count))
 
 struct kernels {

@@ -32,7 +32,7 @@ static void scale_gates(const struct factors *factors, const struct mlstm_step *
 
 /* n = keep n + take k; returns n * q. */
 static float normaliser_step(
-        float *n, const float *k, const float *q, size_t units, float keep, float take) {
+	float *n, const float *k, const float *q, size_t units, float keep, float take) {
 	vec sum = { 0 };
 	for (size_t i = 0; i < units; i += LANES) {
 		size_t left = units - i;
@@ -52,8 +52,8 @@ static inline void fetch(const float *address) {
  * written once. `vectors` full vectors of columns, or one part of `part` columns.
  */
 static inline __attribute__((always_inline)) void columns_step(float *h, float *matrix,
-        size_t stride, const float *q, const float *k, const float *v, float keep, float take,
-        float divide, const float *ahead, const size_t vectors, const size_t part) {
+	size_t stride, const float *q, const float *k, const float *v, float keep, float take,
+	float divide, const float *ahead, const size_t vectors, const size_t part) {
 	vec value[4], sum[4];
 
 #pragma GCC unroll 4
@@ -88,12 +88,12 @@ static inline __attribute__((always_inline)) void columns_step(float *h, float *
 }
 
 static inline __attribute__((always_inline)) void matrix_step(float *h, float *matrix, size_t units,
-        const float *q, const float *k, const float *v, float keep, float take, float divide,
-        const float *ahead) {
+	const float *q, const float *k, const float *v, float keep, float take, float divide,
+	const float *ahead) {
 	size_t i = 0;
 #define COLUMNS(vectors, part)                                                                     \
 	columns_step(h + i, matrix + i, units, q, k, v + i, keep, take, divide,                    \
-	        ahead ? ahead + i : NULL, vectors, part)
+		ahead ? ahead + i : NULL, vectors, part)
 	for (; i + 4 * LANES <= units; i += 4 * LANES)
 		COLUMNS(4, 0);
 	for (; i + 2 * LANES <= units; i += 2 * LANES)
@@ -117,11 +117,11 @@ void KERNEL(mlstm_cell)(float *h, const struct mlstm_step *step) {
 		float keep = factors.keep[head], take = factors.take[head] * root;
 		float s = factors.s[head];
 		float dot = normaliser_step(
-		        step->normaliser + at, step->k + at, step->q + at, units, keep, take);
+			step->normaliser + at, step->k + at, step->q + at, units, keep, take);
 		float divide = s / (fmaxf(fabsf(dot) * s, factors.floor[head]) + 1e-6f * s);
 		float *matrix = step->matrix + at * units;
 		const float *ahead = step->ahead ? step->ahead + at * units : NULL;
 		matrix_step(h + at, matrix, units, step->q + at, step->k + at, step->v + at, keep,
-		        take, divide, ahead);
+			take, divide, ahead);
 	}
 }

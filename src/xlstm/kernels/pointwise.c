@@ -8,7 +8,7 @@
 	void KERNEL(name)(float *y, const float *x, size_t count) {                                \
 		for (size_t i = 0; i < count; i += LANES)                                          \
 			vec_store_up_to(                                                           \
-			        y + i, vec_##name(vec_load_up_to(x + i, count - i)), count - i);   \
+				y + i, vec_##name(vec_load_up_to(x + i, count - i)), count - i);   \
 	}
 
 MAP(exp)
@@ -36,11 +36,11 @@ void KERNEL(gelu_times)(float *y, const float *x, const float *factor, size_t wi
 }
 
 void KERNEL(skip_and_gate)(
-        float *y, const float *h, const float *skip, const float *s, const float *z, size_t width) {
+	float *y, const float *h, const float *skip, const float *s, const float *z, size_t width) {
 	for (size_t i = 0; i < width; i += LANES) {
 		size_t left = width - i;
 		vec sum = vec_load_up_to(h + i, left) +
-		          vec_load_up_to(skip + i, left) * vec_load_up_to(s + i, left);
+			  vec_load_up_to(skip + i, left) * vec_load_up_to(s + i, left);
 		vec_store_up_to(y + i, sum * vec_silu(vec_load_up_to(z + i, left)), left);
 	}
 }
@@ -67,7 +67,7 @@ static float squares_around(float centre, const float *x, size_t width) {
 }
 
 void KERNEL(norm)(
-        float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
+	float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
 	for (size_t at = 0; at < width; at += group) {
 		float mean = sum_of(x + at, group) / (float)group;
 		float variance = squares_around(mean, x + at, group) / (float)group;

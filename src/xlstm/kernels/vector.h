@@ -118,7 +118,7 @@ static inline vec vec_if_zero(vec a, vec yes, vec no) {
 
 static inline float vec_sum(vec v) {
 	__m128 half =
-	        _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+		_mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
 	half = _mm_add_ps(half, _mm_movehl_ps(half, half));
 	return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Derivatives of the pointwise parts. */
+#include "functions.h"
+#include "kernels.h"
+
+#include <math.h>
+
+/* silu(x) and its derivative. */
+static inline vec silu_and_slope(vec x, vec *ret_slope) {
+	vec s = vec_sigmoid(x);
+	vec y = vec_max(vec_all(-128.0f), x) * s;
+	*ret_slope = s + y * (1.0f - s);
+	return y;
+}
+
+/* gelu(x) = x Phi(x) and its derivative Phi(x) + x phi(x). */
+static inline vec gelu_and_slope(vec x, vec *ret_slope) {
+	x = vec_max(vec_all(-14.5f), x);
+	vec a = vec_min(vec_all(14.5f), vec_abs(x));
+	vec density = vec_exp(a * a * -0.5f);
+	vec tail = density * scaled_tail(a);
+	vec distribution = vec_if_less(x, (vec){ 0 }, tail, 1.0f - tail);
+	vec bounded = vec_min(vec_all(14.5f), x);
+	*ret_slope = distribution + bounded * density * 0.398942280f;
+	return x * distribution;
+}
+
+void KERNEL(silu_backward)(float *dx, const float *x, const float *dy, size_t width) {
+	for (size_t i = 0; i < width; i += LANES) {
+		size_t left = width - i;
+		vec slope;
+		silu_and_slope(vec_load_up_to(x + i, left), &slope);
+		vec_store_up_to(dx + i, vec_load_up_to(dy + i, left) * slope, left);
+	}
+}
+
+void KERNEL(gelu_times_backward)(float *dx, float *dfactor, const float *x, const float *factor,
+	const float *dy, size_t width) {
+	for (size_t i = 0; i < width; i += LANES) {
+		size_t left = width - i;
+		vec slope, gate = gelu_and_slope(vec_load_up_to(x + i, left), &slope);
+		vec d = vec_load_up_to(dy + i, left);
+		vec through = d * vec_load_up_to(factor + i, left) * slope;
+		vec_store_up_to(dfactor + i, d * gate, left);
+		vec_store_up_to(dx + i, through, left);
+	}
+}
+
+void KERNEL(skip_and_gate_backward)(float *dh, float *ds, float *dz, float *dskip, const float *h,
+	const float *skip, const float *s, const float *z, const float *dy, size_t width) {
+	for (size_t i = 0; i < width; i += LANES) {
+		size_t left = width - i;
+		vec slope, gate = silu_and_slope(vec_load_up_to(z + i, left), &slope);
+		vec d = vec_load_up_to(dy + i, left), factor = vec_load_up_to(skip + i, left);
+		vec shortcut = vec_load_up_to(s + i, left);
+		vec sum = vec_load_up_to(h + i, left) + factor * shortcut;
+		vec through = d * gate;
+		vec slope_of_skip = vec_load_up_to(dskip + i, left) + through * shortcut;
+		vec_store_up_to(dz + i, d * sum * slope, left);
+		vec_store_up_to(dh + i, through, left);
+		vec_store_up_to(ds + i, through * factor, left);
+		vec_store_up_to(dskip + i, slope_of_skip, left);
+	}
+}
+
+struct moments {
+	float mean, scale; /* scale: 1 / sqrt(variance + epsilon) */
+};
+
+static struct moments moments_of(const float *x, size_t group, float epsilon) {
+	vec sum = { 0 }, squares = { 0 };
+	for (size_t i = 0; i < group; i += LANES)
+		sum += vec_load_up_to(x + i, group - i);
+	float mean = vec_sum(sum) / (float)group;
+	size_t i = 0;
+	for (; i + LANES <= group; i += LANES) {
+		vec off = vec_load(x + i) - mean;
+		squares += off * off;
+	}
+	float total = vec_sum(squares);
+	for (; i < group; i++)
+		total += (x[i] - mean) * (x[i] - mean);
+	return (struct moments){ mean, 1.0f / sqrtf(total / (float)group + epsilon) };
+}
+
+/* With u = (x - mean) * scale and g = dy * (1 + gain):
+ * dx = scale * (g - mean(g) - u * mean(g * u)). */
+static void group_backward(float *dx, float *dgain, const float *x, const float *gain,
+	const float *dy, size_t group, float epsilon) {
+	struct moments moments = moments_of(x, group, epsilon);
+	vec sum = { 0 }, product = { 0 };
+
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec d = vec_load_up_to(dy + i, left);
+		vec u = (vec_load_up_to(x + i, left) - moments.mean) * moments.scale;
+		vec g = d + d * vec_load_up_to(gain + i, left);
+		vec_store_up_to(dgain + i, vec_load_up_to(dgain + i, left) + d * u, left);
+		sum += g;
+		product += g * u;
+	}
+	float mean_g = vec_sum(sum) / (float)group, mean_gu = vec_sum(product) / (float)group;
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec d = vec_load_up_to(dy + i, left);
+		vec u = (vec_load_up_to(x + i, left) - moments.mean) * moments.scale;
+		vec g = d + d * vec_load_up_to(gain + i, left);
+		vec slope = (g - mean_g - u * mean_gu) * moments.scale;
+		vec_store_up_to(dx + i, vec_load_up_to(dx + i, left) + slope, left);
+	}
+}
+
+void KERNEL(norm_backward)(float *dx, float *dgain, const float *x, const float *gain,
+	const float *dy, size_t width, size_t group, float epsilon) {
+	for (size_t at = 0; at < width; at += group)
+		group_backward(dx + at, dgain + at, x + at, gain + at, dy + at, group, epsilon);
+}
+
+void KERNEL(blocks_of_4_gradient)(float *dw, const float *x, const float *dy, size_t width) {
+	for (size_t i = 0; i < width; i += LANES) {
+		size_t left = width - i;
+		vec in = vec_load_up_to(x + i, left), d = vec_load_up_to(dy + i, left);
+#define SPREAD(j)                                                                                  \
+	vec_store_up_to(dw + j * width + i,                                                        \
+		vec_load_up_to(dw + j * width + i, left) + d * vec_spread_of_4(in, j), left)
+		SPREAD(0);
+		SPREAD(1);
+		SPREAD(2);
+		SPREAD(3);
+#undef SPREAD
+	}
+}
+
+/* The input that tap `tap` of step t meets: from before the window while t + tap is small. */
+static inline const float *input_at(const struct conv_window *conv, size_t t, size_t tap) {
+	size_t past = conv->taps - 1;
+	if (t + tap < past)
+		return conv->window + (t + tap) * conv->channels;
+	return conv->x.values + (t + tap - past) * conv->x.stride;
+}
+
+void KERNEL(conv_window)(float *y, const struct conv_window *conv) {
+	size_t channels = conv->channels;
+	for (size_t t = 0; t < conv->steps; t++, y += channels)
+		for (size_t i = 0; i < channels; i += LANES) {
+			size_t left = channels - i;
+			vec sum = vec_load_up_to(conv->bias + i, left);
+			for (size_t tap = 0; tap < conv->taps; tap++)
+				sum += vec_load_up_to(input_at(conv, t, tap) + i, left) *
+				       vec_load_up_to(conv->weight + tap * channels + i, left);
+			vec_store_up_to(y + i, sum, left);
+		}
+}
+
+static void add_product(float *y, const float *a, const float *b, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec sum = vec_load_up_to(y + i, left) +
+			  vec_load_up_to(a + i, left) * vec_load_up_to(b + i, left);
+		vec_store_up_to(y + i, sum, left);
+	}
+}
+
+void KERNEL(conv_window_backward)(struct rows dx, float *dweight, float *dbias, const float *dy,
+	const struct conv_window *conv) {
+	size_t channels = conv->channels, past = conv->taps - 1;
+	for (size_t t = 0; t < conv->steps; t++, dy += channels) {
+		KERNEL(add)(dbias, dy, channels);
+		for (size_t tap = 0; tap < conv->taps; tap++) {
+			add_product(dweight + tap * channels, dy, input_at(conv, t, tap), channels);
+			if (t + tap >= past)
+				add_product(dx.values + (t + tap - past) * dx.stride, dy,
+					conv->weight + tap * channels, channels);
+		}
+	}
+}
