@@ -40,7 +40,7 @@ struct xlstm_shape {
 /* The published block of each kind over a stream of this width: 4 taps, inner width 2*width and
  * feed-forward width 1.3*width, both rounded up to a multiple of 64. */
 struct xlstm_block_shape xlstm_block_published(
-        enum xlstm_block_kind kind, uint32_t width, uint32_t heads);
+	enum xlstm_block_kind kind, uint32_t width, uint32_t heads);
 
 /* 0, or the XLSTM_E_ code that names the first thing wrong. */
 int xlstm_shape_check(const struct xlstm_shape *shape);

@@ -18,7 +18,7 @@ struct xlstm_workspace;
 
 /* -ENOMEM, or XLSTM_E_INSTRUCTIONS. */
 int xlstm_workspace_create(struct xlstm_workspace **ret_workspace, const struct xlstm_model *model,
-        enum xlstm_instructions instructions);
+	enum xlstm_instructions instructions);
 void xlstm_workspace_destroy(struct xlstm_workspace *workspace);
 
 /* "avx512", "avx2" or "portable". */
@@ -35,6 +35,6 @@ const char *xlstm_workspace_instructions(const struct xlstm_workspace *workspace
  * however the batch is cut. Allocates nothing. features may be inputs.
  */
 void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
-        void *const rows[], const float *inputs, float *features, float *outputs);
+	void *const rows[], const float *inputs, float *features, float *outputs);
 
 #endif

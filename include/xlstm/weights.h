@@ -40,11 +40,11 @@ size_t xlstm_tensor_count(const struct xlstm_weights *weights);
 struct xlstm_tensor xlstm_tensor_at(const struct xlstm_weights *weights, size_t index);
 /* XLSTM_E_NAME where there is none. */
 int xlstm_tensor_find(
-        const struct xlstm_weights *weights, const char *name, struct xlstm_tensor *ret_tensor);
+	const struct xlstm_weights *weights, const char *name, struct xlstm_tensor *ret_tensor);
 
 /* Copies count values into the tensor of this name. XLSTM_E_NAME, _COUNT or _NOT_FINITE; nothing
  * is written then. */
 int xlstm_tensor_set(
-        struct xlstm_weights *weights, const char *name, const float *values, size_t count);
+	struct xlstm_weights *weights, const char *name, const float *values, size_t count);
 
 #endif

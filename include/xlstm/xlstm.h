@@ -8,6 +8,7 @@
 #include "xlstm/model.h"
 #include "xlstm/shape.h"
 #include "xlstm/step.h"
+#include "xlstm/train.h"
 #include "xlstm/weights.h"
 
 #endif

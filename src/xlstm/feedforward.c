@@ -13,11 +13,11 @@ void feedforward_block_step(const struct feedforward *feedforward, struct tile *
 
 	tile_norm(tile, feedforward->norm);
 	kernels->matmul(up, 2 * inner, ADD_NOTHING, NULL, tile->normed, tile->width, tile->count,
-	        &feedforward->up);
+		&feedforward->up);
 	for (size_t i = 0; i < tile->count; i++) {
 		float *gate = up + i * 2 * inner;
 		kernels->gelu_times(gate, gate, gate + inner, inner);
 	}
 	kernels->matmul(tile->stream, tile->width, ADD_OUTPUT, NULL, up, 2 * inner, tile->count,
-	        &feedforward->down);
+		&feedforward->down);
 }

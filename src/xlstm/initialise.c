@@ -64,7 +64,7 @@ static void fill_slstm_bias(float *values, const struct block_layout *block, uin
 }
 
 static void tensor_start(
-        struct xlstm_weights *weights, const struct tensor_layout *tensor, struct stream *stream) {
+	struct xlstm_weights *weights, const struct tensor_layout *tensor, struct stream *stream) {
 	const struct xlstm_shape *shape = &weights->layout.shape;
 	float *values = weights->values + tensor->offset;
 	double width = shape->width;
@@ -77,11 +77,11 @@ static void tensor_start(
 		break;
 	case START_WANG:
 		fill_normal(
-		        stream, values, tensor->count, 2.0 / (shape->block_count * sqrt(width)));
+			stream, values, tensor->count, 2.0 / (shape->block_count * sqrt(width)));
 		break;
 	case START_UNIFORM:
 		fill_uniform(
-		        stream, values, tensor->count, 1.0 / sqrt((double)tensor->block->taps));
+			stream, values, tensor->count, 1.0 / sqrt((double)tensor->block->taps));
 		break;
 	case START_INPUT_BIAS: fill_normal(stream, values, tensor->count, 0.1); break;
 	case START_FORGET_BIAS: fill_forget_bias(values, tensor->count); break;

@@ -222,6 +222,7 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 static void describe_block(struct block_layout *block, const struct xlstm_block_shape *shape,
 	uint32_t index, uint32_t width) {
 	block->kind = shape->kind;
+	block->width = width;
 	block->index = index;
 	block->heads = shape->heads;
 	block->inner = shape->inner;

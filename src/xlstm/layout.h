@@ -78,6 +78,7 @@ struct state_fields {
 struct block_layout {
 	enum xlstm_block_kind kind; /* 0 for the parts around the blocks */
 	uint32_t index;
+	size_t width; /* of the stream */
 	size_t heads, units; /* units: width of a head */
 	size_t inner, taps, channels, feedforward;
 	size_t tensors[TENSOR_IDS]; /* offsets in an arena, in floats; ABSENT where there is none */

@@ -32,7 +32,7 @@ size_t mlstm_scratch(const struct block_layout *layout) {
 }
 
 static void project(const struct mlstm *mlstm, const struct block_layout *layout,
-        const struct tile *tile, const struct mlstm_scratch *scratch) {
+	const struct tile *tile, const struct mlstm_scratch *scratch) {
 	const struct kernels *kernels = tile->kernels;
 	size_t inner = layout->inner;
 
@@ -48,7 +48,7 @@ static void project(const struct mlstm *mlstm, const struct block_layout *layout
 }
 
 static void remember(const struct block_layout *layout, const struct tile *tile,
-        const struct mlstm_scratch *scratch, size_t row) {
+	const struct mlstm_scratch *scratch, size_t row) {
 	const struct state_fields *at = &layout->state;
 	size_t inner = layout->inner, heads = layout->heads;
 	float *state = tile_state(tile, row, layout);
@@ -76,17 +76,17 @@ static void remember(const struct block_layout *layout, const struct tile *tile,
 }
 
 void mlstm_block_step(
-        const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile) {
+	const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile) {
 	const struct kernels *kernels = tile->kernels;
 	struct mlstm_scratch scratch = cut(tile->scratch, layout);
 	size_t inner = layout->inner, heads = layout->heads, count = tile->count;
 
 	tile_norm(tile, mlstm->norm);
 	kernels->matmul(scratch.up, 2 * inner, ADD_NOTHING, NULL, tile->normed, tile->width, count,
-	        &mlstm->up);
+		&mlstm->up);
 	project(mlstm, layout, tile, &scratch);
 	kernels->matmul(scratch.gates, 2 * heads, ADD_BIAS, mlstm->gate_bias, scratch.qkv,
-	        3 * inner, count, &mlstm->gates);
+		3 * inner, count, &mlstm->gates);
 	for (size_t i = 0; i < count; i++) {
 		float *h = scratch.up + i * 2 * inner;
 		remember(layout, tile, &scratch, i);
@@ -94,5 +94,5 @@ void mlstm_block_step(
 		kernels->skip_and_gate(h, h, mlstm->skip, scratch.s + i * inner, h + inner, inner);
 	}
 	kernels->matmul(tile->stream, tile->width, ADD_OUTPUT, NULL, scratch.up, 2 * inner, count,
-	        &mlstm->down);
+		&mlstm->down);
 }

@@ -13,19 +13,19 @@
 #define STATE_VERSION 1
 
 static struct convolution pack_convolution(struct packer *packer,
-        const struct xlstm_weights *weights, const struct block_layout *layout) {
+	const struct xlstm_weights *weights, const struct block_layout *layout) {
 	struct convolution convolution = { .channels = layout->channels, .taps = layout->taps };
 	if (!layout->taps)
 		return convolution;
 
 	convolution.weight = pack_transposed(
-	        packer, block_tensor(weights, layout, T_CONV_W), layout->channels, layout->taps);
+		packer, block_tensor(weights, layout, T_CONV_W), layout->channels, layout->taps);
 	convolution.bias = block_tensor(weights, layout, T_CONV_B);
 	return convolution;
 }
 
 static struct slstm pack_slstm(struct packer *packer, const struct xlstm_weights *weights,
-        const struct block_layout *layout) {
+	const struct block_layout *layout) {
 	size_t heads = layout->heads, units = layout->units;
 
 	return (struct slstm){
@@ -33,17 +33,17 @@ static struct slstm pack_slstm(struct packer *packer, const struct xlstm_weights
 		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
 		.convolution = pack_convolution(packer, weights, layout),
 		.input_and_forget = pack_headwise(packer, block_tensor(weights, layout, T_W_I),
-		        block_tensor(weights, layout, T_W_F), heads, units),
+			block_tensor(weights, layout, T_W_F), heads, units),
 		.candidate_and_output = pack_headwise(packer, block_tensor(weights, layout, T_W_Z),
-		        block_tensor(weights, layout, T_W_O), heads, units),
+			block_tensor(weights, layout, T_W_O), heads, units),
 		.recurrent = pack_recurrent(
-		        packer, block_tensor(weights, layout, T_RECURRENT), 4, heads, units),
+			packer, block_tensor(weights, layout, T_RECURRENT), 4, heads, units),
 		.bias = block_tensor(weights, layout, T_BIAS),
 	};
 }
 
 static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights *weights,
-        const struct block_layout *layout) {
+	const struct block_layout *layout) {
 	size_t inner = layout->inner, width = weights->layout.shape.width;
 
 	return (struct mlstm){
@@ -54,9 +54,9 @@ static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights
 		.up = pack_dense(packer, block_tensor(weights, layout, T_UP), 2 * inner, width),
 		.down = pack_dense(packer, block_tensor(weights, layout, T_DOWN), width, inner),
 		.gates = pack_stacked(packer, block_tensor(weights, layout, T_INPUT_GATE),
-		        block_tensor(weights, layout, T_FORGET_GATE), layout->heads, 3 * inner),
+			block_tensor(weights, layout, T_FORGET_GATE), layout->heads, 3 * inner),
 		.gate_bias = pack_joined(packer, block_tensor(weights, layout, T_INPUT_BIAS),
-		        block_tensor(weights, layout, T_FORGET_BIAS), layout->heads),
+			block_tensor(weights, layout, T_FORGET_BIAS), layout->heads),
 		.q = pack_transposed(packer, block_tensor(weights, layout, T_Q), inner, 4),
 		.k = pack_transposed(packer, block_tensor(weights, layout, T_K), inner, 4),
 		.v = pack_transposed(packer, block_tensor(weights, layout, T_V), inner, 4),
@@ -64,7 +64,7 @@ static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights
 }
 
 static struct feedforward pack_feedforward(struct packer *packer,
-        const struct xlstm_weights *weights, const struct block_layout *layout) {
+	const struct xlstm_weights *weights, const struct block_layout *layout) {
 	size_t inner = layout->feedforward, width = weights->layout.shape.width;
 	if (!inner)
 		return (struct feedforward){ .inner = 0 };
@@ -87,10 +87,10 @@ static void pack_ends(struct xlstm_model *model, struct packer *packer) {
 	model->head_bias = block_tensor(weights, ends, T_HEAD_B);
 	if (shape->inputs)
 		model->embed = pack_dense(packer, block_tensor(weights, ends, T_EMBED_W),
-		        shape->width, shape->inputs);
+			shape->width, shape->inputs);
 	if (shape->outputs)
 		model->head = pack_dense(packer, block_tensor(weights, ends, T_HEAD_W),
-		        shape->outputs, shape->width);
+			shape->outputs, shape->width);
 }
 
 static void pack_model(struct xlstm_model *model, struct packer *packer) {
@@ -186,6 +186,6 @@ uint64_t xlstm_model_identity(const struct xlstm_model *model) {
 	uint64_t digest = digest_shape(0, &layout->shape);
 	for (size_t i = 0; i < layout->tensor_count; i++)
 		digest = digest_bytes(digest, model->weights->values + layout->tensors[i].offset,
-		        layout->tensors[i].count * sizeof(float));
+			layout->tensors[i].count * sizeof(float));
 	return digest;
 }

@@ -20,7 +20,7 @@ static struct panel *take_panels(struct packer *packer, size_t count) {
 
 /* The columns that any row of a panel uses. */
 static void panel_span(
-        struct panel *panel, size_t first, size_t rows, packed_row_fn row, const void *context) {
+	struct panel *panel, size_t first, size_t rows, packed_row_fn row, const void *context) {
 	size_t start = SIZE_MAX, end = 0;
 	for (size_t i = 0; i < rows; i++) {
 		struct packed_row r = row(context, first + i);
@@ -34,7 +34,7 @@ static void panel_span(
 }
 
 static void panel_fill(float *to, const struct panel *panel, size_t first, size_t rows,
-        packed_row_fn row, const void *context) {
+	packed_row_fn row, const void *context) {
 	memset(to, 0, panel->depth * PANEL * sizeof(float));
 	for (size_t i = 0; i < rows; i++) {
 		struct packed_row r = row(context, first + i);
@@ -44,7 +44,7 @@ static void panel_fill(float *to, const struct panel *panel, size_t first, size_
 }
 
 struct panels pack_rows(
-        struct packer *packer, size_t outputs, packed_row_fn row, const void *context) {
+	struct packer *packer, size_t outputs, packed_row_fn row, const void *context) {
 	size_t count = (outputs + PANEL - 1) / PANEL;
 	struct panel *panels = take_panels(packer, count);
 
@@ -79,13 +79,13 @@ static struct packed_row dense_row(const void *context, size_t output) {
 }
 
 struct panels pack_dense(
-        struct packer *packer, const float *values, size_t outputs, size_t inputs) {
+	struct packer *packer, const float *values, size_t outputs, size_t inputs) {
 	struct dense dense = { values, NULL, outputs, inputs };
 	return pack_rows(packer, outputs, dense_row, &dense);
 }
 
 struct panels pack_stacked(struct packer *packer, const float *first, const float *second,
-        size_t outputs_each, size_t inputs) {
+	size_t outputs_each, size_t inputs) {
 	struct dense dense = { first, second, outputs_each, inputs };
 	return pack_rows(packer, 2 * outputs_each, dense_row, &dense);
 }
@@ -103,7 +103,7 @@ static struct packed_row headwise_row(const void *context, size_t output) {
 }
 
 struct panels pack_headwise(struct packer *packer, const float *first, const float *second,
-        size_t heads, size_t units) {
+	size_t heads, size_t units) {
 	struct headwise headwise = { first, second, heads * units, units };
 	return pack_rows(packer, 2 * heads * units, headwise_row, &headwise);
 }
@@ -122,13 +122,13 @@ static struct packed_row recurrent_row(const void *context, size_t output) {
 }
 
 struct panels pack_recurrent(
-        struct packer *packer, const float *values, size_t gates, size_t heads, size_t units) {
+	struct packer *packer, const float *values, size_t gates, size_t heads, size_t units) {
 	struct recurrent recurrent = { values, gates, heads, units };
 	return pack_rows(packer, gates * heads * units, recurrent_row, &recurrent);
 }
 
 const float *pack_transposed(
-        struct packer *packer, const float *values, size_t rows, size_t columns) {
+	struct packer *packer, const float *values, size_t rows, size_t columns) {
 	float *to = take_floats(packer, rows * columns);
 	for (size_t i = 0; to && i < rows; i++)
 		for (size_t j = 0; j < columns; j++)
@@ -137,7 +137,7 @@ const float *pack_transposed(
 }
 
 const float *pack_joined(
-        struct packer *packer, const float *first, const float *second, size_t count) {
+	struct packer *packer, const float *first, const float *second, size_t count) {
 	float *to = take_floats(packer, 2 * count);
 	if (to) {
 		memcpy(to, first, count * sizeof(float));

@@ -26,30 +26,30 @@ struct packed_row {
 typedef struct packed_row (*packed_row_fn)(const void *context, size_t output);
 
 struct panels pack_rows(
-        struct packer *packer, size_t outputs, packed_row_fn row, const void *context);
+	struct packer *packer, size_t outputs, packed_row_fn row, const void *context);
 
 /* [outputs, inputs], dense. */
 struct panels pack_dense(struct packer *packer, const float *values, size_t outputs, size_t inputs);
 
 /* Two dense matrices with the same inputs, one below the other. */
 struct panels pack_stacked(struct packer *packer, const float *first, const float *second,
-        size_t outputs_each, size_t inputs);
+	size_t outputs_each, size_t inputs);
 
 /* Two block-diagonal matrices [heads, units, units], one below the other. */
 struct panels pack_headwise(
-        struct packer *packer, const float *first, const float *second, size_t heads, size_t units);
+	struct packer *packer, const float *first, const float *second, size_t heads, size_t units);
 
 /* [heads, gates * units, units] to outputs in the order gate, head, unit. */
 struct panels pack_recurrent(
-        struct packer *packer, const float *values, size_t gates, size_t heads, size_t units);
+	struct packer *packer, const float *values, size_t gates, size_t heads, size_t units);
 
 /* [rows, columns] to [columns, rows]; also makes [width / 4, 4 (output), 4 (input)] into
  * [4 (input), width]. */
 const float *pack_transposed(
-        struct packer *packer, const float *values, size_t rows, size_t columns);
+	struct packer *packer, const float *values, size_t rows, size_t columns);
 
 /* [count] and [count] to [2 * count]. */
 const float *pack_joined(
-        struct packer *packer, const float *first, const float *second, size_t count);
+	struct packer *packer, const float *first, const float *second, size_t count);
 
 #endif

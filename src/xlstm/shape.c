@@ -21,7 +21,7 @@ static uint32_t round_up_to_64(double value) {
 }
 
 struct xlstm_block_shape xlstm_block_published(
-        enum xlstm_block_kind kind, uint32_t width, uint32_t heads) {
+	enum xlstm_block_kind kind, uint32_t width, uint32_t heads) {
 	struct xlstm_block_shape block = { .kind = kind };
 
 	if (kind != XLSTM_FEEDFORWARD) {

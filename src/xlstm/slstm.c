@@ -31,43 +31,43 @@ size_t slstm_scratch(const struct block_layout *layout) {
 
 /* Returns what the input and forget gates see: without a convolution the input itself. */
 static const float *convolve(const struct slstm *slstm, const struct block_layout *layout,
-        const struct tile *tile, float *convolved) {
+	const struct tile *tile, float *convolved) {
 	if (!layout->taps)
 		return tile->normed;
 
 	for (size_t i = 0; i < tile->count; i++)
 		convolution_step(tile->kernels, &slstm->convolution,
-		        tile_state(tile, i, layout) + layout->state.window,
-		        tile->normed + i * tile->width, convolved + i * tile->width);
+			tile_state(tile, i, layout) + layout->state.window,
+			tile->normed + i * tile->width, convolved + i * tile->width);
 	return convolved;
 }
 
 /* The recurrent product wants the hidden values of all rows in one matrix. */
 static void gather_hidden(
-        const struct block_layout *layout, const struct tile *tile, float *hidden) {
+	const struct block_layout *layout, const struct tile *tile, float *hidden) {
 	for (size_t i = 0; i < tile->count; i++)
 		memcpy(hidden + i * tile->width, tile_state(tile, i, layout) + layout->state.hidden,
-		        tile->width * sizeof(float));
+			tile->width * sizeof(float));
 }
 
 static void gates_step(const struct slstm *slstm, const struct block_layout *layout,
-        const struct tile *tile, const struct slstm_scratch *scratch) {
+	const struct tile *tile, const struct slstm_scratch *scratch) {
 	const struct kernels *kernels = tile->kernels;
 	size_t width = tile->width, count = tile->count;
 	const float *convolved = convolve(slstm, layout, tile, scratch->convolved);
 	float *gates = scratch->gates;
 
 	kernels->matmul(gates, 4 * width, ADD_BIAS, slstm->bias, convolved, width, count,
-	        &slstm->input_and_forget);
+		&slstm->input_and_forget);
 	kernels->matmul(gates + 2 * width, 4 * width, ADD_BIAS, slstm->bias + 2 * width,
-	        tile->normed, width, count, &slstm->candidate_and_output);
+		tile->normed, width, count, &slstm->candidate_and_output);
 	gather_hidden(layout, tile, scratch->hidden);
 	kernels->matmul(gates, 4 * width, ADD_OUTPUT, NULL, scratch->hidden, width, count,
-	        &slstm->recurrent);
+		&slstm->recurrent);
 }
 
 void slstm_block_step(
-        const struct slstm *slstm, const struct block_layout *layout, struct tile *tile) {
+	const struct slstm *slstm, const struct block_layout *layout, struct tile *tile) {
 	const struct kernels *kernels = tile->kernels;
 	struct slstm_scratch scratch = cut(tile->scratch, tile->width);
 	const struct state_fields *at = &layout->state;
@@ -83,7 +83,7 @@ void slstm_block_step(
 			scratch.gates + i * 4 * width, width };
 		kernels->slstm_cell(&step);
 		kernels->norm(
-		        normed, step.hidden, slstm->head_norm, width, layout->units, NORM_EPSILON);
+			normed, step.hidden, slstm->head_norm, width, layout->units, NORM_EPSILON);
 		kernels->add(tile->stream + i * width, normed, width);
 	}
 }

@@ -17,7 +17,7 @@ struct xlstm_workspace {
 };
 
 int xlstm_workspace_create(struct xlstm_workspace **ret_workspace, const struct xlstm_model *model,
-        enum xlstm_instructions instructions) {
+	enum xlstm_instructions instructions) {
 	const struct kernels *kernels = kernels_for(instructions);
 	if (!kernels)
 		return XLSTM_E_INSTRUCTIONS;
@@ -78,11 +78,11 @@ size_t tile_scratch(const struct layout *layout) {
 void tile_norm(const struct tile *tile, const float *gain) {
 	for (size_t i = 0; i < tile->count; i++)
 		tile->kernels->norm(tile->normed + i * tile->width, tile->stream + i * tile->width,
-		        gain, tile->width, tile->width, NORM_EPSILON);
+			gain, tile->width, tile->width, NORM_EPSILON);
 }
 
 void convolution_step(const struct kernels *kernels, const struct convolution *convolution,
-        float *window, const float *x, float *y) {
+	float *window, const float *x, float *y) {
 	if (!convolution->taps) {
 		kernels->silu(y, x, convolution->channels);
 		return;
@@ -96,7 +96,7 @@ static void embed(const struct xlstm_model *model, const struct tile *tile, cons
 	size_t count = xlstm_model_shape(model)->inputs;
 	if (count)
 		tile->kernels->matmul(tile->stream, tile->width, ADD_BIAS, model->embed_bias,
-		        inputs, count, tile->count, &model->embed);
+			inputs, count, tile->count, &model->embed);
 	else
 		memcpy(tile->stream, inputs, tile->count * tile->width * sizeof(float));
 }
@@ -122,7 +122,7 @@ static const float *last_norm(const struct xlstm_model *model, const struct tile
 }
 
 void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
-        void *const rows[], const float *inputs, float *features, float *outputs) {
+	void *const rows[], const float *inputs, float *features, float *outputs) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
 	size_t width = shape->width, input_width = shape->inputs ? shape->inputs : width;
 	assert(workspace->floats >= model->scratch_floats);
@@ -144,6 +144,6 @@ void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspa
 			memcpy(features + done * width, end, tile.count * width * sizeof(float));
 		if (outputs && shape->outputs)
 			tile.kernels->matmul(outputs + done * shape->outputs, shape->outputs,
-			        ADD_BIAS, model->head_bias, end, width, tile.count, &model->head);
+				ADD_BIAS, model->head_bias, end, width, tile.count, &model->head);
 	}
 }

@@ -23,7 +23,7 @@ struct tile {
 
 /* The part of a row that belongs to a block. */
 static inline float *tile_state(
-        const struct tile *tile, size_t row, const struct block_layout *layout) {
+	const struct tile *tile, size_t row, const struct block_layout *layout) {
 	return (float *)tile->rows[row] + layout->state_at;
 }
 
@@ -35,13 +35,13 @@ void tile_norm(const struct tile *tile, const float *gain);
 
 /* y = silu(convolution of x) for one row; without taps silu(x). */
 void convolution_step(const struct kernels *kernels, const struct convolution *convolution,
-        float *window, const float *x, float *y);
+	float *window, const float *x, float *y);
 
 /* Each adds its block's part to the stream and moves the states on. */
 void slstm_block_step(
-        const struct slstm *slstm, const struct block_layout *layout, struct tile *tile);
+	const struct slstm *slstm, const struct block_layout *layout, struct tile *tile);
 void mlstm_block_step(
-        const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile);
+	const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile);
 void feedforward_block_step(const struct feedforward *feedforward, struct tile *tile);
 
 /* Floats of scratch that each needs. */

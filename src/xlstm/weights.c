@@ -63,7 +63,7 @@ size_t xlstm_tensor_count(const struct xlstm_weights *weights) {
 }
 
 static struct xlstm_tensor describe(
-        const struct xlstm_weights *weights, const struct tensor_layout *tensor) {
+	const struct xlstm_weights *weights, const struct tensor_layout *tensor) {
 	struct xlstm_tensor description = {
 		.name = tensor->name,
 		.dimension_count = tensor->dimension_count,
@@ -80,7 +80,7 @@ struct xlstm_tensor xlstm_tensor_at(const struct xlstm_weights *weights, size_t 
 }
 
 int xlstm_tensor_find(
-        const struct xlstm_weights *weights, const char *name, struct xlstm_tensor *ret_tensor) {
+	const struct xlstm_weights *weights, const char *name, struct xlstm_tensor *ret_tensor) {
 	const struct tensor_layout *tensor = layout_find(&weights->layout, name);
 	if (!tensor)
 		return XLSTM_E_NAME;
@@ -90,7 +90,7 @@ int xlstm_tensor_find(
 }
 
 int xlstm_tensor_set(
-        struct xlstm_weights *weights, const char *name, const float *values, size_t count) {
+	struct xlstm_weights *weights, const char *name, const float *values, size_t count) {
 	const struct tensor_layout *tensor = layout_find(&weights->layout, name);
 	if (!tensor)
 		return XLSTM_E_NAME;

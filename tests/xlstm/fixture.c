@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -66,4 +67,88 @@ void noise_fill(struct noise *noise, float *values, size_t count, float scale) {
 void rescale(float *values, const float *from, const float *to, size_t count, size_t each) {
 	for (size_t i = 0; i < count; i++)
 		values[i] = (float)(values[i] * exp((double)from[i / each] - to[i / each]));
+}
+
+/* One row of one series of a case. */
+struct state_check {
+	struct golden *golden;
+	const struct layout *layout;
+	size_t series;
+	const float *row;
+	bool stacked;
+};
+
+static const float *field(const struct state_check *check, size_t block, size_t at) {
+	return check->row + check->layout->blocks[block].state_at + at;
+}
+
+static const struct golden_tensor *recorded(
+	const struct state_check *check, size_t block, const char *name) {
+	char full[64];
+	snprintf(full, sizeof(full), "blk%zu.%s", block, name);
+	return golden_maybe(check->golden, "state", check->stacked ? full : name);
+}
+
+/* Brought to the recorded stabiliser. */
+static void check_scaled(const char *what, const float *actual, const float *actual_m,
+	const float *expected, const float *expected_m, size_t count, size_t each) {
+	float *scaled = malloc(count * sizeof(float));
+	memcpy(scaled, actual, count * sizeof(float));
+	rescale(scaled, actual_m, expected_m, count, each);
+	assert_near(what, expected, scaled, count, 1e-5);
+	free(scaled);
+}
+
+static void check_slstm(
+	const struct state_check *check, size_t block, const struct golden_tensor *hcnm) {
+	const struct state_fields *at = &check->layout->blocks[block].state;
+	size_t width = check->layout->shape.width, plane = hcnm->count / 4;
+	const float *expected = hcnm->values + check->series * width;
+	const float *m = field(check, block, at->stabiliser);
+
+	assert_near("h", expected, field(check, block, at->hidden), width, 1e-5);
+	check_scaled("c", field(check, block, at->cell), m, expected + plane, expected + 3 * plane,
+		width, 1);
+	check_scaled("n", field(check, block, at->normaliser), m, expected + 2 * plane,
+		expected + 3 * plane, width, 1);
+}
+
+static void check_mlstm(const struct state_check *check, size_t block) {
+	const struct block_layout *layout = &check->layout->blocks[block];
+	size_t heads = layout->heads, units = layout->units, series = check->series;
+	const float *m = field(check, block, layout->state.stabiliser);
+	const float *m_expected = recorded(check, block, "m")->values + series * heads;
+
+	check_scaled("C", field(check, block, layout->state.matrix), m,
+		recorded(check, block, "C")->values + series * heads * units * units, m_expected,
+		heads * units * units, units * units);
+	check_scaled("n", field(check, block, layout->state.normaliser), m,
+		recorded(check, block, "n")->values + series * heads * units, m_expected,
+		heads * units, units);
+}
+
+/* The recorded window has the newest `taps` inputs, a row all but its oldest. */
+static void check_window(const struct state_check *check, size_t block) {
+	const struct block_layout *layout = &check->layout->blocks[block];
+	size_t taps = layout->taps, channels = layout->channels;
+	if (!taps)
+		return;
+	const struct golden_tensor *conv = recorded(check, block, "conv");
+	assert_near("window", conv->values + (check->series * taps + 1) * channels,
+		field(check, block, layout->state.window), (taps - 1) * channels, 1e-5);
+}
+
+void golden_assert_states(
+	struct golden *golden, const struct xlstm_model *model, size_t series, const void *row) {
+	struct state_check check = { golden, model_layout(model), series, row,
+		golden_maybe(golden, "param", "post_norm") != NULL };
+
+	for (size_t i = 0; i < check.layout->shape.block_count; i++) {
+		const struct golden_tensor *hcnm = recorded(&check, i, "hcnm");
+		if (hcnm)
+			check_slstm(&check, i, hcnm);
+		else
+			check_mlstm(&check, i);
+		check_window(&check, i);
+	}
 }

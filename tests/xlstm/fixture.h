@@ -14,6 +14,10 @@
 /* The weights of a recorded block or stack; the caller destroys them. */
 struct xlstm_weights *golden_weights(struct golden *golden);
 
+/* The row against the recorded final state of series number `series`. */
+void golden_assert_states(
+	struct golden *golden, const struct xlstm_model *model, size_t series, const void *row);
+
 /* Repeatable values, normal enough: sums of uniform ones, variance 1. */
 struct noise {
 	unsigned long long state;

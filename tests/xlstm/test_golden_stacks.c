@@ -89,79 +89,6 @@ static void run_steps(struct run *run, size_t from, size_t to) {
 	}
 }
 
-static const float *field(const struct run *run, size_t series, size_t block, size_t at) {
-	const struct block_layout *layout = &model_layout(run->model)->blocks[block];
-	return (const float *)run->rows[run->places[series]] + layout->state_at + at;
-}
-
-static const struct golden_tensor *block_state(
-	struct run *run, size_t block, const char *name, bool stacked) {
-	char full[64];
-	snprintf(full, sizeof(full), "blk%zu.%s", block, name);
-	return golden_maybe(run->golden, "state", stacked ? full : name);
-}
-
-/* One part of one series' state against its place in the recorded tensor, brought to the
- * recorded stabiliser. */
-static void check_scaled(const char *what, const float *actual, const float *actual_m,
-	const float *expected, const float *expected_m, size_t count, size_t each) {
-	float *scaled = malloc(count * sizeof(float));
-	memcpy(scaled, actual, count * sizeof(float));
-	rescale(scaled, actual_m, expected_m, count, each);
-	assert_near(what, expected, scaled, count, 1e-5);
-	free(scaled);
-}
-
-static void check_slstm_state(
-	struct run *run, size_t series, size_t block, const struct golden_tensor *hcnm) {
-	const struct state_fields *at = &model_layout(run->model)->blocks[block].state;
-	size_t width = run->width, plane = run->series * width;
-	const float *expected = hcnm->values + series * width;
-	const float *m = field(run, series, block, at->stabiliser);
-
-	assert_near("h", expected, field(run, series, block, at->hidden), width, 1e-5);
-	check_scaled("c", field(run, series, block, at->cell), m, expected + plane,
-		expected + 3 * plane, width, 1);
-	check_scaled("n", field(run, series, block, at->normaliser), m, expected + 2 * plane,
-		expected + 3 * plane, width, 1);
-}
-
-static void check_mlstm_state(struct run *run, size_t series, size_t block, bool stacked) {
-	const struct block_layout *layout = &model_layout(run->model)->blocks[block];
-	const struct state_fields *at = &layout->state;
-	size_t heads = layout->heads, units = layout->units;
-	const float *m = field(run, series, block, at->stabiliser);
-	const float *m_expected = block_state(run, block, "m", stacked)->values + series * heads;
-
-	check_scaled("C", field(run, series, block, at->matrix), m,
-		block_state(run, block, "C", stacked)->values + series * heads * units * units,
-		m_expected, heads * units * units, units * units);
-	check_scaled("n", field(run, series, block, at->normaliser), m,
-		block_state(run, block, "n", stacked)->values + series * heads * units, m_expected,
-		heads * units, units);
-}
-
-static void check_states(struct run *run, size_t series) {
-	const struct layout *layout = model_layout(run->model);
-	bool stacked = golden_maybe(run->golden, "param", "post_norm");
-
-	for (size_t i = 0; i < layout->shape.block_count; i++) {
-		const struct block_layout *block = &layout->blocks[i];
-		const struct golden_tensor *hcnm = block_state(run, i, "hcnm", stacked);
-		if (hcnm)
-			check_slstm_state(run, series, i, hcnm);
-		else
-			check_mlstm_state(run, series, i, stacked);
-		if (!block->taps)
-			continue;
-		/* The recorded window has the newest taps inputs, ours all but its oldest. */
-		const struct golden_tensor *conv = block_state(run, i, "conv", stacked);
-		size_t channels = block->channels, past = block->taps - 1;
-		assert_near("window", conv->values + (series * block->taps + 1) * channels,
-			field(run, series, i, block->state.window), past * channels, 1e-5);
-	}
-}
-
 static const char *const cases[] = { "slstm_block", "slstm_block_noconv", "mlstm_block",
 	"stack_msm", "stack_sms_long" };
 
@@ -178,7 +105,7 @@ static void whole_case_in_a_batch_of(const char *name, enum xlstm_instructions s
 	golden_assert_near(name, golden_tensor(run.golden, "output", "y_step"), run.y);
 	golden_assert_near(name, golden_tensor(run.golden, "output", "y"), run.y);
 	for (size_t i = 0; i < run.series; i++)
-		check_states(&run, i);
+		golden_assert_states(run.golden, run.model, i, run.rows[run.places[i]]);
 	run_finish(&run);
 }
 
@@ -190,7 +117,7 @@ static void series_alone_equals_the_reference(void **state) {
 		for (size_t i = 0; i < run.series; i++) {
 			memset(run.rows[0], 0, xlstm_state_size(run.model));
 			run_steps(&run, i, i + 1);
-			check_states(&run, i);
+			golden_assert_states(run.golden, run.model, i, run.rows[run.places[i]]);
 		}
 		golden_assert_near(name, golden_tensor(run.golden, "output", "y_step"), run.y);
 		run_finish(&run);

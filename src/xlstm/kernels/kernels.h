@@ -81,12 +81,12 @@ struct strided {
 	size_t row, column;
 };
 
-/* The sLSTM cell of one series for training: each [units]. */
+/* What a step of the sLSTM cell leaves for the way back: each [units]. */
 struct slstm_saved {
-	float *hidden, *cell, *normaliser; /* before the step */
+	float *cell, *normaliser; /* before the step */
 	float *take, *keep, *candidate, *output; /* i', f', tanh(z), sigmoid(o) */
 	float *forget_slope; /* sigmoid(-f) */
-	float *hidden_after, *normaliser_after;
+	float *hidden, *normaliser_after;
 };
 
 /* Gradients at one step, walking back: those of h, c and n come in for the state after the step

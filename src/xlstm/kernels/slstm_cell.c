@@ -32,7 +32,6 @@ static inline __attribute__((always_inline)) void cell_at(
 	vec h = c * open / (n * (e + 1.0f));
 
 	if (saved) {
-		vec_store_up_to(saved->hidden + at, vec_load_up_to(step->hidden + at, left), left);
 		vec_store_up_to(saved->cell + at, c_before, left);
 		vec_store_up_to(saved->normaliser + at, n_before, left);
 		vec_store_up_to(saved->take + at, take, left);
@@ -40,7 +39,7 @@ static inline __attribute__((always_inline)) void cell_at(
 		vec_store_up_to(saved->candidate + at, candidate, left);
 		vec_store_up_to(saved->output + at, open / (e + 1.0f), left);
 		vec_store_up_to(saved->forget_slope + at, vec_sigmoid(-forget), left);
-		vec_store_up_to(saved->hidden_after + at, h, left);
+		vec_store_up_to(saved->hidden + at, h, left);
 		vec_store_up_to(saved->normaliser_after + at, n, left);
 	}
 
@@ -74,7 +73,7 @@ void KERNEL(slstm_cell_backward)(
 	for (size_t i = 0; i < units; i += LANES) {
 		size_t left = units - i;
 		vec dh = vec_load_up_to(slope->hidden + i, left);
-		vec h = vec_load_up_to(saved->hidden_after + i, left);
+		vec h = vec_load_up_to(saved->hidden + i, left);
 		vec per_n = dh / vec_load_up_to(saved->normaliser_after + i, left);
 		vec o = vec_load_up_to(saved->output + i, left);
 		vec z = vec_load_up_to(saved->candidate + i, left);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mLSTM block over windows, in both directions. */
+#include "pass.h"
+#include "tile.h"
+
+#include <string.h>
+
+struct saved {
+	float *u; /* [tokens, width] normed input */
+	float *up; /* [tokens, 2 E] a and z */
+	float *c, *s; /* [tokens, E] convolved, before and after silu */
+	float *qkv; /* [tokens, 3 E] */
+	float *gates; /* [tokens, 2 H] input, forget */
+	float *h; /* [tokens, E] of the cell */
+	float *normed; /* [tokens, E] after the per-head norm */
+	float *out; /* [tokens, E] what W_down sees */
+	float *starts; /* [series, chunks, mlstm_start_floats()] */
+};
+
+static struct saved cut(
+	float *memory, const struct block_layout *layout, size_t width, size_t tokens) {
+	size_t inner = layout->inner;
+	struct saved saved;
+	saved.u = memory;
+	saved.up = saved.u + tokens * width;
+	saved.c = saved.up + tokens * 2 * inner;
+	saved.s = saved.c + tokens * inner;
+	saved.qkv = saved.s + tokens * inner;
+	saved.gates = saved.qkv + tokens * 3 * inner;
+	saved.h = saved.gates + tokens * 2 * layout->heads;
+	saved.normed = saved.h + tokens * inner;
+	saved.out = saved.normed + tokens * inner;
+	saved.starts = saved.out + tokens * inner;
+	return saved;
+}
+
+static size_t starts_of_series(const struct block_layout *layout, size_t steps) {
+	return (steps + MLSTM_CHUNK - 1) / MLSTM_CHUNK *
+	       mlstm_start_floats(layout->heads, layout->units);
+}
+
+size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size_t steps) {
+	size_t width = layout->width;
+	return series * steps * (width + 10 * layout->inner + 2 * layout->heads) +
+	       series * starts_of_series(layout, steps);
+}
+
+/* Of the backward pass, which needs more: slopes of up, out, h, s, qkv and gates, of u, and the
+ * turned maps q, k and v with their gradients. */
+size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
+	size_t inner = layout->inner;
+	return tokens * (8 * inner + 2 * layout->heads + layout->width) + 24 * inner +
+	       mlstm_window_scratch(layout->units) + pass_convolve_scratch(layout);
+}
+
+static struct mlstm_window window_of(const struct block_layout *layout, const struct pass *pass,
+	const struct saved *saved, float *scratch, size_t series) {
+	size_t inner = layout->inner, heads = layout->heads, first = series * pass->steps;
+	const float *qkv = saved->qkv + first * 3 * inner;
+	const float *gates = saved->gates + first * 2 * heads;
+	float *state = pass_state(pass, series, layout);
+
+	return (struct mlstm_window){
+		.heads = heads,
+		.units = layout->units,
+		.steps = pass->steps,
+		.q = {qkv,                       3 * inner},
+		.k = { qkv + inner,              3 * inner},
+		.v = { qkv + 2 * inner,          3 * inner},
+		.input_gate = { gates,                    2 * heads},
+		.forget_gate = { gates + heads,            2 * heads},
+		.h = { saved->h + first * inner, inner    },
+		.matrix = state + layout->state.matrix,
+		.normaliser = state + layout->state.normaliser,
+		.stabiliser = state + layout->state.stabiliser,
+		.starts = saved->starts + series * starts_of_series(layout, pass->steps),
+		.scratch = scratch,
+	};
+}
+
+static void project(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved) {
+	size_t inner = layout->inner;
+	for (size_t n = 0; n < pass->tokens; n++) {
+		float *qkv = saved->qkv + n * 3 * inner;
+		const float *s = saved->s + n * inner;
+		pass->kernels->blocks_of_4(qkv, s, mlstm->q, inner);
+		pass->kernels->blocks_of_4(qkv + inner, s, mlstm->k, inner);
+		pass->kernels->blocks_of_4(
+			qkv + 2 * inner, saved->up + n * 2 * inner, mlstm->v, inner);
+	}
+}
+
+void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct pass *pass, const float *x, float *y, float *memory) {
+	size_t width = pass->width, inner = layout->inner, heads = layout->heads;
+	struct saved saved = cut(memory, layout, width, pass->tokens);
+
+	pass_norm(pass, saved.u, x, mlstm->norm);
+	pass_map(pass, (struct rows){ saved.up, 2 * inner }, ADD_NOTHING, NULL,
+		(struct const_rows){ saved.u, width }, &mlstm->up);
+	pass_convolve(pass, layout, &mlstm->convolution, (struct const_rows){ saved.up, 2 * inner },
+		saved.c, saved.s);
+	project(mlstm, layout, pass, &saved);
+	pass_map(pass, (struct rows){ saved.gates, 2 * heads }, ADD_BIAS, mlstm->gate_bias,
+		(struct const_rows){ saved.qkv, 3 * inner }, &mlstm->gates);
+	for (size_t i = 0; i < pass->series; i++) {
+		struct mlstm_window window = window_of(layout, pass, &saved, pass->scratch, i);
+		pass->kernels->mlstm_window(&window);
+	}
+	for (size_t n = 0; n < pass->tokens; n++) {
+		float *normed = saved.normed + n * inner;
+		pass->kernels->norm(normed, saved.h + n * inner, mlstm->head_norm, inner,
+			layout->units, NORM_EPSILON);
+		pass->kernels->skip_and_gate(saved.out + n * inner, normed, mlstm->skip,
+			saved.s + n * inner, saved.up + n * 2 * inner + inner, inner);
+	}
+	memcpy(y, x, pass->tokens * width * sizeof(float));
+	pass_map(pass, (struct rows){ y, width }, ADD_OUTPUT, NULL,
+		(struct const_rows){ saved.out, inner }, &mlstm->down);
+}
+
+struct slopes {
+	float *up; /* [tokens, 2 E] */
+	float *out; /* [tokens, E] of out; then of h */
+	float *inner; /* [tokens, E] of the normed h */
+	float *s; /* [tokens, E] */
+	float *qkv; /* [tokens, 3 E] */
+	float *gates; /* [tokens, 2 H] */
+	float *u; /* [tokens, width] */
+	float *maps; /* [2, 3, 4, E] q, k, v turned around, and their gradients */
+	float *window;
+};
+
+static struct slopes cut_slopes(
+	float *memory, const struct block_layout *layout, const struct pass *pass) {
+	size_t inner = layout->inner, tokens = pass->tokens;
+	struct slopes slopes;
+	slopes.up = memory;
+	slopes.out = slopes.up + tokens * 2 * inner;
+	slopes.inner = slopes.out + tokens * inner;
+	slopes.s = slopes.inner + tokens * inner;
+	slopes.qkv = slopes.s + tokens * inner;
+	slopes.gates = slopes.qkv + tokens * 3 * inner;
+	slopes.u = slopes.gates + tokens * 2 * layout->heads;
+	slopes.maps = slopes.u + tokens * pass->width;
+	slopes.window = slopes.maps + 24 * inner;
+	return slopes;
+}
+
+/* From the slope of out to those of h (in slopes->out), s and z. */
+static void gate_back(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
+	float *gradient) {
+	size_t inner = layout->inner;
+	for (size_t n = 0; n < pass->tokens; n++) {
+		float *out = slopes->out + n * inner, *normed = slopes->inner + n * inner;
+		pass->kernels->skip_and_gate_backward(normed, slopes->s + n * inner,
+			slopes->up + n * 2 * inner + inner, slope_of(gradient, layout, T_SKIP),
+			saved->normed + n * inner, mlstm->skip, saved->s + n * inner,
+			saved->up + n * 2 * inner + inner, out, inner);
+		memset(out, 0, inner * sizeof(float));
+		pass->kernels->norm_backward(out, slope_of(gradient, layout, T_HEAD_NORM),
+			saved->h + n * inner, mlstm->head_norm, normed, inner, layout->units,
+			NORM_EPSILON);
+	}
+}
+
+static void cell_back(const struct block_layout *layout, const struct pass *pass,
+	const struct saved *saved, const struct slopes *slopes) {
+	size_t inner = layout->inner, heads = layout->heads;
+	for (size_t i = 0; i < pass->series; i++) {
+		struct mlstm_window window = window_of(layout, pass, saved, slopes->window, i);
+		size_t first = i * pass->steps;
+		float *qkv = slopes->qkv + first * 3 * inner;
+		float *gates = slopes->gates + first * 2 * heads;
+		struct mlstm_window_slope slope = {
+			.h = {slopes->out + first * inner, inner    },
+			.q = { qkv,                        3 * inner},
+			.k = { qkv + inner,                3 * inner},
+			.v = { qkv + 2 * inner,            3 * inner},
+			.input_gate = { gates,                      2 * heads},
+			.forget_gate = { gates + heads,              2 * heads},
+		};
+		pass->kernels->mlstm_window_backward(&window, &slope);
+	}
+}
+
+/* One of the two gates: `half` 0 the input gate, 1 the forget gate. */
+static void gate_map_back(const struct xlstm_weights *weights, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
+	float *gradient, size_t half) {
+	size_t inner = layout->inner, heads = layout->heads;
+	enum tensor_id map = half ? T_FORGET_GATE : T_INPUT_GATE;
+	enum tensor_id bias = half ? T_FORGET_BIAS : T_INPUT_BIAS;
+	struct const_rows dgate = { slopes->gates + half * heads, 2 * heads };
+
+	pass_bias_gradient(pass, slope_of(gradient, layout, bias), dgate, heads);
+	pass_map_gradient(pass, slope_of(gradient, layout, map), dgate,
+		(struct const_rows){ saved->qkv, 3 * inner }, heads, 3 * inner);
+	pass_map_back(pass, (struct rows){ slopes->qkv, 3 * inner }, dgate,
+		block_tensor(weights, layout, map), heads, 3 * inner, true);
+}
+
+/* [E / 4, 4 (output), 4 (input)] to [4 (output), E by block and input]. */
+static void turn_blocks(float *to, const float *from, size_t inner) {
+	for (size_t block = 0; block < inner / 4; block++)
+		for (size_t output = 0; output < 4; output++)
+			memcpy(to + output * inner + 4 * block, from + 16 * block + 4 * output,
+				4 * sizeof(float));
+}
+
+/* [4 (input), E by block and output] to [E / 4, 4 (output), 4 (input)], added. */
+static void add_turned(float *to, const float *from, size_t inner) {
+	for (size_t i = 0; i < inner; i++)
+		for (size_t input = 0; input < 4; input++)
+			to[4 * i + input] += from[input * inner + i];
+}
+
+/* q and k came from s, v from a. */
+static void projections_back(const struct xlstm_weights *weights, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
+	float *gradient) {
+	static const enum tensor_id ids[3] = { T_Q, T_K, T_V };
+	size_t inner = layout->inner;
+	float *gradients = slopes->maps + 12 * inner;
+
+	for (size_t i = 0; i < 3; i++)
+		turn_blocks(
+			slopes->maps + i * 4 * inner, block_tensor(weights, layout, ids[i]), inner);
+	memset(gradients, 0, 12 * inner * sizeof(float));
+	for (size_t n = 0; n < pass->tokens; n++) {
+		const float *a = saved->up + n * 2 * inner, *s = saved->s + n * inner;
+		float *through = slopes->inner;
+		for (size_t i = 0; i < 3; i++) {
+			const float *dy = slopes->qkv + n * 3 * inner + i * inner;
+			pass->kernels->blocks_of_4_gradient(
+				gradients + i * 4 * inner, i < 2 ? s : a, dy, inner);
+			if (i == 2)
+				through = slopes->up + n * 2 * inner;
+			pass->kernels->blocks_of_4(
+				through, dy, slopes->maps + i * 4 * inner, inner);
+			if (i < 2)
+				pass->kernels->add(slopes->s + n * inner, through, inner);
+		}
+	}
+	for (size_t i = 0; i < 3; i++)
+		add_turned(slope_of(gradient, layout, ids[i]), gradients + i * 4 * inner, inner);
+}
+
+void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mlstm,
+	const struct block_layout *layout, const struct pass *pass, const float *x,
+	const float *memory, float *stream, float *gradient) {
+	size_t width = pass->width, inner = layout->inner;
+	struct saved saved = cut((float *)memory, layout, width, pass->tokens);
+	struct slopes slopes =
+		cut_slopes(pass->scratch + pass_convolve_scratch(layout), layout, pass);
+	struct const_rows dy = { stream, width };
+
+	pass_map_gradient(pass, slope_of(gradient, layout, T_DOWN), dy,
+		(struct const_rows){ saved.out, inner }, width, inner);
+	pass_map_back(pass, (struct rows){ slopes.out, inner }, dy,
+		block_tensor(weights, layout, T_DOWN), width, inner, false);
+	gate_back(mlstm, layout, pass, &saved, &slopes, gradient);
+	cell_back(layout, pass, &saved, &slopes);
+	gate_map_back(weights, layout, pass, &saved, &slopes, gradient, 0);
+	gate_map_back(weights, layout, pass, &saved, &slopes, gradient, 1);
+	projections_back(weights, layout, pass, &saved, &slopes, gradient);
+	pass_convolve_back(pass, layout, &mlstm->convolution,
+		(struct const_rows){ saved.up, 2 * inner }, saved.c, slopes.s,
+		(struct rows){ slopes.up, 2 * inner }, gradient);
+	pass_map_gradient(pass, slope_of(gradient, layout, T_UP),
+		(struct const_rows){ slopes.up, 2 * inner }, (struct const_rows){ saved.u, width },
+		2 * inner, width);
+	pass_map_back(pass, (struct rows){ slopes.u, width },
+		(struct const_rows){ slopes.up, 2 * inner }, block_tensor(weights, layout, T_UP),
+		2 * inner, width, false);
+	pass_norm_back(pass, stream, slope_of(gradient, layout, T_NORM), x, mlstm->norm, slopes.u);
+}

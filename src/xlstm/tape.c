@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sequence form of the stack and its gradient. */
+#include "arena.h"
+#include "instructions.h"
+#include "pass.h"
+#include "tile.h"
+#include "xlstm/error.h"
+#include "xlstm/train.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct xlstm_tape {
+	struct xlstm_tape_options options;
+	const struct kernels *kernels;
+	struct layout layout;
+	float *memory;
+	/* All in memory: */
+	float *starts; /* [series, state] as they were before the window */
+	float *replay; /* [series, state] where the way back computes a block again */
+	float *streams; /* [parts + 1, tokens, width]: the input of each part, and the end */
+	float *saved; /* of each part, one after the other; with checkpoints of one at a time */
+	float *normed; /* [tokens, width] after the last norm */
+	float *slopes; /* [tokens, width] of the stream */
+	float *features; /* [tokens, width] slopes of the features */
+	float *scratch;
+	void **rows; /* [series] into starts, then [series] into replay */
+	/* The last pass. */
+	size_t series, steps;
+	const float *inputs;
+};
+
+/* A block is one or two parts. */
+struct part {
+	const struct block_layout *layout;
+	bool feedforward;
+};
+
+/* Part `index` of the stack; false behind the last. */
+static bool part_at(const struct layout *layout, size_t index, struct part *ret_part) {
+	for (uint32_t i = 0; i < layout->shape.block_count; i++) {
+		const struct block_layout *block = &layout->blocks[i];
+		size_t memories = block->kind != XLSTM_FEEDFORWARD;
+		size_t parts = memories + (block->feedforward > 0);
+		if (index < parts) {
+			*ret_part = (struct part){ block, index >= memories };
+			return true;
+		}
+		index -= parts;
+	}
+	return false;
+}
+
+static size_t part_saved(const struct part *part, size_t series, size_t steps) {
+	if (part->feedforward)
+		return round_up_to_line(feedforward_saved_floats(
+			part->layout, part->layout->width, series * steps));
+	if (part->layout->kind == XLSTM_SLSTM)
+		return round_up_to_line(slstm_saved_floats(part->layout, series * steps));
+	return round_up_to_line(mlstm_saved_floats(part->layout, series, steps));
+}
+
+static size_t part_scratch(const struct part *part, size_t series, size_t steps) {
+	if (part->feedforward)
+		return feedforward_pass_scratch(part->layout, part->layout->width, series * steps);
+	if (part->layout->kind == XLSTM_SLSTM)
+		return slstm_pass_scratch(part->layout, series, series * steps);
+	return mlstm_pass_scratch(part->layout, series * steps);
+}
+
+static size_t larger(size_t a, size_t b) {
+	return a > b ? a : b;
+}
+
+/* Keeping only the inputs of the parts, or nothing at all for the way back. */
+static bool keeps_all(const struct xlstm_tape *tape) {
+	return !tape->options.checkpoint && !tape->options.forward_only;
+}
+
+/* Memory to hand out; without a base it is only measured. */
+struct cursor {
+	float *base;
+	size_t used;
+};
+
+static float *take(struct cursor *cursor, size_t floats) {
+	float *taken = cursor->base ? cursor->base + cursor->used : NULL;
+	cursor->used += round_up_to_line(floats);
+	return taken;
+}
+
+static void place(struct xlstm_tape *tape, struct cursor *cursor) {
+	size_t series = tape->options.series, steps = tape->options.steps;
+	size_t wide = series * steps * tape->layout.shape.width, saved = 0, scratch = 0, parts = 0;
+	struct part part;
+
+	for (; part_at(&tape->layout, parts, &part); parts++) {
+		size_t floats = part_saved(&part, series, steps);
+		saved = keeps_all(tape) ? saved + floats : larger(saved, floats);
+		scratch = larger(scratch, part_scratch(&part, series, steps));
+	}
+	size_t streams = tape->options.forward_only ? 2 : parts + 1;
+	tape->starts = take(cursor, series * tape->layout.state_floats);
+	tape->replay = take(cursor, series * tape->layout.state_floats);
+	tape->streams = take(cursor, streams * wide);
+	tape->saved = take(cursor, saved);
+	tape->normed = take(cursor, wide);
+	tape->slopes = take(cursor, wide);
+	tape->features = take(cursor, wide);
+	tape->scratch = take(cursor, scratch);
+}
+
+static int allocate(struct xlstm_tape *tape) {
+	size_t series = tape->options.series;
+	struct cursor cursor = { 0 };
+
+	place(tape, &cursor);
+	tape->memory = arena_create(cursor.used);
+	tape->rows = calloc(2 * series + 1, sizeof(*tape->rows));
+	if (!tape->memory || !tape->rows)
+		return -ENOMEM;
+
+	cursor = (struct cursor){ tape->memory, 0 };
+	place(tape, &cursor);
+	for (size_t i = 0; i < series; i++) {
+		tape->rows[i] = tape->starts + i * tape->layout.state_floats;
+		tape->rows[series + i] = tape->replay + i * tape->layout.state_floats;
+	}
+	return 0;
+}
+
+int xlstm_tape_create(struct xlstm_tape **ret_tape, const struct xlstm_shape *shape,
+	const struct xlstm_tape_options *options) {
+	const struct kernels *kernels = kernels_for(options->instructions);
+	int r = xlstm_shape_check(shape);
+	if (r < 0)
+		return r;
+	if (!kernels)
+		return XLSTM_E_INSTRUCTIONS;
+
+	struct xlstm_tape *tape = calloc(1, sizeof(*tape));
+	if (!tape)
+		return -ENOMEM;
+
+	tape->options = *options;
+	tape->kernels = kernels;
+	r = layout_init(&tape->layout, shape);
+	if (r < 0)
+		goto fail;
+
+	r = allocate(tape);
+	if (r < 0)
+		goto fail;
+
+	*ret_tape = tape;
+	return 0;
+
+fail:
+	xlstm_tape_destroy(tape);
+	return r;
+}
+
+void xlstm_tape_destroy(struct xlstm_tape *tape) {
+	if (!tape)
+		return;
+	layout_finish(&tape->layout);
+	free(tape->memory);
+	free(tape->rows);
+	free(tape);
+}
+
+static struct pass pass_of(const struct xlstm_tape *tape, void *const *rows) {
+	return (struct pass){
+		.kernels = tape->kernels,
+		.series = tape->series,
+		.steps = tape->steps,
+		.tokens = tape->series * tape->steps,
+		.width = tape->layout.shape.width,
+		.rows = rows,
+		.starts = tape->starts,
+		.state_floats = tape->layout.state_floats,
+		.scratch = tape->scratch,
+	};
+}
+
+static const struct block *block_of(const struct xlstm_model *model, const struct part *part) {
+	return &model->blocks[part->layout->index];
+}
+
+static void part_forward(const struct xlstm_model *model, const struct part *part,
+	const struct pass *pass, const float *x, float *y, float *saved) {
+	const struct block *block = block_of(model, part);
+	if (part->feedforward)
+		feedforward_forward(&block->feedforward, pass, x, y, saved);
+	else if (part->layout->kind == XLSTM_SLSTM)
+		slstm_forward(&block->slstm, part->layout, pass, x, y, saved);
+	else
+		mlstm_forward(&block->mlstm, part->layout, pass, x, y, saved);
+}
+
+static void part_backward(const struct xlstm_model *model, const struct part *part,
+	const struct pass *pass, const float *x, const float *saved, float *slopes,
+	float *gradient) {
+	const struct xlstm_weights *weights = model->weights;
+	const struct block *block = block_of(model, part);
+	if (part->feedforward)
+		feedforward_backward(weights, &block->feedforward, part->layout, pass, x, saved,
+			slopes, gradient);
+	else if (part->layout->kind == XLSTM_SLSTM)
+		slstm_backward(
+			weights, &block->slstm, part->layout, pass, x, saved, slopes, gradient);
+	else
+		mlstm_backward(
+			weights, &block->mlstm, part->layout, pass, x, saved, slopes, gradient);
+}
+
+/* The input of part `index`. A tape that only goes forward swaps two streams. */
+static float *stream_at(const struct xlstm_tape *tape, size_t index) {
+	size_t wide = tape->options.series * tape->options.steps * tape->layout.shape.width;
+	return tape->streams + (tape->options.forward_only ? index % 2 : index) * wide;
+}
+
+static void embed(const struct xlstm_model *model, const struct pass *pass, const float *inputs,
+	float *stream) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	if (shape->inputs)
+		pass_map(pass, (struct rows){ stream, pass->width }, ADD_BIAS, model->embed_bias,
+			(struct const_rows){ inputs, shape->inputs }, &model->embed);
+	else
+		memcpy(stream, inputs, pass->tokens * pass->width * sizeof(float));
+}
+
+/* Returns the features. */
+static const float *parts_forward(
+	const struct xlstm_model *model, struct xlstm_tape *tape, const struct pass *pass) {
+	float *saved = tape->saved;
+	size_t index = 0;
+	struct part part;
+
+	for (; part_at(&tape->layout, index, &part); index++) {
+		part_forward(model, &part, pass, stream_at(tape, index), stream_at(tape, index + 1),
+			saved);
+		if (keeps_all(tape))
+			saved += part_saved(&part, tape->options.series, tape->options.steps);
+	}
+	if (!model->last_norm)
+		return stream_at(tape, index);
+	pass_norm(pass, tape->normed, stream_at(tape, index), model->last_norm);
+	return tape->normed;
+}
+
+void xlstm_sequence(const struct xlstm_model *model, struct xlstm_tape *tape, size_t series,
+	size_t steps, void *const rows[], const float *inputs, float *features, float *outputs) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	assert(series <= tape->options.series && steps <= tape->options.steps);
+
+	tape->series = series;
+	tape->steps = steps;
+	tape->inputs = inputs;
+	for (size_t i = 0; i < series; i++)
+		memcpy(tape->rows[i], rows[i], xlstm_state_size(model));
+
+	struct pass pass = pass_of(tape, rows);
+	embed(model, &pass, inputs, stream_at(tape, 0));
+	const float *end = parts_forward(model, tape, &pass);
+	if (features)
+		memcpy(features, end, pass.tokens * pass.width * sizeof(float));
+	if (outputs && shape->outputs)
+		pass_map(&pass, (struct rows){ outputs, shape->outputs }, ADD_BIAS,
+			model->head_bias, (struct const_rows){ end, pass.width }, &model->head);
+}
+
+/* The slope of the features, from those given and through the head. */
+static void head_back(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct pass *pass, const float *feature_slopes, const float *output_slopes,
+	float *gradient) {
+	const struct block_layout *ends = &tape->layout.ends;
+	size_t outputs = tape->layout.shape.outputs, wide = pass->tokens * pass->width;
+	const float *end = model->last_norm ? tape->normed : NULL;
+	struct part part;
+	size_t parts = 0;
+
+	while (part_at(&tape->layout, parts, &part))
+		parts++;
+	if (!end)
+		end = stream_at(tape, parts);
+	if (feature_slopes)
+		memcpy(tape->features, feature_slopes, wide * sizeof(float));
+	else
+		memset(tape->features, 0, wide * sizeof(float));
+	if (!output_slopes || !outputs)
+		return;
+	struct const_rows dy = { output_slopes, outputs };
+	pass_bias_gradient(pass, slope_of(gradient, ends, T_HEAD_B), dy, outputs);
+	pass_map_gradient(pass, slope_of(gradient, ends, T_HEAD_W), dy,
+		(struct const_rows){ end, pass->width }, outputs, pass->width);
+	pass_map_back(pass, (struct rows){ tape->features, pass->width }, dy,
+		block_tensor(model->weights, ends, T_HEAD_W), outputs, pass->width, true);
+}
+
+static void embed_back(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct pass *pass, float *gradient, float *input_slopes) {
+	const struct block_layout *ends = &tape->layout.ends;
+	size_t inputs = tape->layout.shape.inputs, width = pass->width;
+	struct const_rows dy = { tape->slopes, width };
+
+	if (!inputs) {
+		if (input_slopes)
+			memcpy(input_slopes, tape->slopes, pass->tokens * width * sizeof(float));
+		return;
+	}
+	pass_bias_gradient(pass, slope_of(gradient, ends, T_EMBED_B), dy, width);
+	pass_map_gradient(pass, slope_of(gradient, ends, T_EMBED_W), dy,
+		(struct const_rows){ tape->inputs, inputs }, width, inputs);
+	if (input_slopes)
+		pass_map_back(pass, (struct rows){ input_slopes, inputs }, dy,
+			block_tensor(model->weights, ends, T_EMBED_W), width, inputs, false);
+}
+
+/* What forward left for this part; with checkpoints it is computed again. */
+static const float *saved_of(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct part *part, size_t index, const float *end) {
+	if (keeps_all(tape))
+		return end - part_saved(part, tape->options.series, tape->options.steps);
+
+	struct pass pass = pass_of(tape, tape->rows + tape->options.series);
+	for (size_t i = 0; i < tape->series; i++)
+		memcpy(pass.rows[i], tape->rows[i], xlstm_state_size(model));
+	/* The part's output is known: it may go where the features' slopes were. */
+	part_forward(model, part, &pass, stream_at(tape, index), tape->features, tape->saved);
+	return tape->saved;
+}
+
+void xlstm_backward(const struct xlstm_model *model, struct xlstm_tape *tape,
+	const float *feature_slopes, const float *output_slopes, struct xlstm_weights *gradient,
+	float *input_slopes) {
+	struct pass pass = pass_of(tape, tape->rows);
+	const float *saved = tape->saved;
+	size_t parts = 0;
+	struct part part;
+	assert(!tape->options.forward_only);
+
+	for (; part_at(&tape->layout, parts, &part); parts++)
+		saved += part_saved(&part, tape->options.series, tape->options.steps);
+	head_back(model, tape, &pass, feature_slopes, output_slopes, gradient->values);
+	if (model->last_norm) {
+		memset(tape->slopes, 0, pass.tokens * pass.width * sizeof(float));
+		pass_norm_back(&pass, tape->slopes,
+			slope_of(gradient->values, &tape->layout.ends, T_LAST_NORM),
+			stream_at(tape, parts), model->last_norm, tape->features);
+	} else {
+		memcpy(tape->slopes, tape->features, pass.tokens * pass.width * sizeof(float));
+	}
+	for (size_t i = parts; i-- > 0;) {
+		part_at(&tape->layout, i, &part);
+		saved = saved_of(model, tape, &part, i, saved);
+		part_backward(model, &part, &pass, stream_at(tape, i), saved, tape->slopes,
+			gradient->values);
+	}
+	embed_back(model, tape, &pass, gradient->values, input_slopes);
+}
