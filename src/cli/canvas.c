@@ -368,7 +368,7 @@ static void write_row(
 void canvas_write(const struct canvas *canvas, const struct canvas_style *style, struct text *to) {
 	for (int row = 0; row < canvas->rows; row++) {
 		if (row > 0)
-			text_add_char(to, '\n');
+			text_add(to, span_text(style->row_end ? style->row_end : "\n"));
 		write_row(canvas, row, style, to);
 	}
 }

@@ -39,6 +39,7 @@ enum shade {
 struct canvas_style {
 	bool utf8;
 	bool colour; /* 256 of them */
+	const char *row_end; /* NULL: "\n" */
 };
 
 #define DOTS_ACROSS 2
@@ -75,7 +76,7 @@ void canvas_line(struct canvas *canvas, int x0, int y0, int x1, int y1, enum ink
 /* Whether the cell holds text or dots or shade. */
 bool canvas_is_empty(const struct canvas *canvas, int column, int row);
 
-/* Appends the picture: rows separated by line ends, none after the last. */
+/* Appends the picture: rows separated by row_end, none after the last. */
 void canvas_write(const struct canvas *canvas, const struct canvas_style *style, struct text *to);
 
 #endif

@@ -18,5 +18,6 @@ int forecast_run(int argc, char **argv);
 int learning_run(int argc, char **argv);
 int series_run(int argc, char **argv);
 int status_run(int argc, char **argv);
+int watch_run(int argc, char **argv);
 
 #endif
