@@ -21,8 +21,32 @@
 	X(XLSTM_E_NAME, -2020, "name", "the model has no tensor of this name")                     \
 	X(XLSTM_E_COUNT, -2021, "count", "tensor has another number of values")                    \
 	X(XLSTM_E_NOT_FINITE, -2022, "not_finite", "tensor holds a value that is not finite")      \
+	X(XLSTM_E_READ_ONLY, -2023, "read_only", "weights are mapped from a file: clone them")     \
+	X(XLSTM_E_NOTE, -2024, "note", "key or value of a note is reserved or not UTF-8")          \
 	/* Machines. */                                                                            \
-	X(XLSTM_E_INSTRUCTIONS, -2030, "instructions", "processor lacks the instructions asked for")
+	X(XLSTM_E_INSTRUCTIONS, -2030, "instructions",                                             \
+		"processor lacks the instructions asked for")                                      \
+	/* Files. */                                                                               \
+	X(XLSTM_E_REGULAR, -2040, "regular", "not a regular file")                                 \
+	X(XLSTM_E_TRUNCATED, -2041, "truncated", "file ends inside its header")                    \
+	X(XLSTM_E_HEADER_SIZE, -2042, "header_size", "header is larger than 4 MiB")                \
+	X(XLSTM_E_HEADER, -2043, "header", "header is not the JSON of a safetensors file")         \
+	X(XLSTM_E_DUPLICATE, -2044, "duplicate", "two tensors or keys have the same name")         \
+	X(XLSTM_E_TYPE, -2045, "type", "type of a tensor is not F32, BF16 or F16")                 \
+	X(XLSTM_E_BOUNDS, -2046, "bounds",                                                         \
+		"tensor lies outside of the file, which may be cut off")                           \
+	X(XLSTM_E_ALIGNMENT, -2047, "alignment",                                                   \
+		"tensor does not start on a multiple of its type")                                 \
+	X(XLSTM_E_OVERLAP, -2048, "overlap", "two tensors share bytes")                            \
+	X(XLSTM_E_GAP, -2049, "gap", "bytes between tensors belong to none")                       \
+	X(XLSTM_E_TRAILING, -2050, "trailing", "bytes follow the last tensor")                     \
+	X(XLSTM_E_DIMENSIONS, -2051, "dimensions",                                                 \
+		"tensor has other dimensions than the shape says")                                 \
+	X(XLSTM_E_MISSING, -2052, "missing", "tensor of the shape is missing")                     \
+	X(XLSTM_E_FOREIGN, -2053, "foreign", "tensors are not those of an xLSTM stack or block")   \
+	X(XLSTM_E_VERSION, -2054, "version", "version of the file is unknown")                     \
+	X(XLSTM_E_METADATA, -2055, "metadata", "metadata of the file is incomplete or damaged")    \
+	X(XLSTM_E_IDENTITY, -2056, "identity", "checksum differs: not the weights that were saved")
 
 #define XLSTM_ERROR_ENUM(code, value, name, text) code = (value),
 enum xlstm_error { XLSTM_ERRORS(XLSTM_ERROR_ENUM) };

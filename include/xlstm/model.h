@@ -10,7 +10,7 @@
  */
 struct xlstm_model;
 
-/* Takes a copy of the weights. -ENOMEM. */
+/* Takes a copy of the weights, or keeps them where they are mapped from a file. -ENOMEM. */
 int xlstm_model_create(struct xlstm_model **ret_model, const struct xlstm_weights *weights);
 
 struct xlstm_model *xlstm_model_ref(struct xlstm_model *model);
@@ -29,7 +29,7 @@ size_t xlstm_state_size(const struct xlstm_model *model);
  * shape. Rows may go on under another model exactly if this is the same. */
 uint64_t xlstm_state_layout(const struct xlstm_model *model);
 
-/* A digest of shape and weights. */
+/* That of the weights. */
 uint64_t xlstm_model_identity(const struct xlstm_model *model);
 
 #endif

@@ -30,10 +30,14 @@ int xlstm_weights_clone(struct xlstm_weights **ret_weights, const struct xlstm_w
 void xlstm_weights_destroy(struct xlstm_weights *weights);
 
 /* The published starting values; the head starts at zero, so that an untrained network says
- * nothing. The same seed gives the same values on every machine. */
-void xlstm_weights_initialise(struct xlstm_weights *weights, uint64_t seed);
+ * nothing. The same seed gives the same values on every machine. XLSTM_E_READ_ONLY. */
+int xlstm_weights_initialise(struct xlstm_weights *weights, uint64_t seed);
 
 const struct xlstm_shape *xlstm_weights_shape(const struct xlstm_weights *weights);
+
+/* A digest of shape and values (FNV-1a, 64 bits): names weights in logs and files, and tells
+ * whether they are what they were. */
+uint64_t xlstm_weights_identity(const struct xlstm_weights *weights);
 
 size_t xlstm_tensor_count(const struct xlstm_weights *weights);
 /* index below xlstm_tensor_count(). */
@@ -42,9 +46,21 @@ struct xlstm_tensor xlstm_tensor_at(const struct xlstm_weights *weights, size_t 
 int xlstm_tensor_find(
 	const struct xlstm_weights *weights, const char *name, struct xlstm_tensor *ret_tensor);
 
-/* Copies count values into the tensor of this name. XLSTM_E_NAME, _COUNT or _NOT_FINITE; nothing
+/* Copies count values into the tensor of this name. XLSTM_E_NAME, _COUNT, _NOT_FINITE or _READ_ONLY; nothing
  * is written then. */
 int xlstm_tensor_set(
 	struct xlstm_weights *weights, const char *name, const float *values, size_t count);
+
+/*
+ * Notes: short texts in UTF-8 that travel with the weights into clones and files. What was trained
+ * on what, what the inputs mean. Keys "format" and "xlstm_..." are reserved.
+ */
+/* NULL where there is none; borrowed until the note is set again. */
+const char *xlstm_note(const struct xlstm_weights *weights, const char *key);
+/* value NULL removes. XLSTM_E_NOTE, XLSTM_E_READ_ONLY or -ENOMEM. */
+int xlstm_note_set(struct xlstm_weights *weights, const char *key, const char *value);
+/* Calls `each` for all notes. */
+typedef void (*xlstm_note_fn)(void *context, const char *key, const char *value);
+void xlstm_notes(const struct xlstm_weights *weights, xlstm_note_fn each, void *context);
 
 #endif

@@ -5,6 +5,7 @@
 /* libxlstm: extended long short-term memory (Beck et al. 2024). No threads, logs, clocks or
  * globals; errors are returned. */
 #include "xlstm/error.h"
+#include "xlstm/file.h"
 #include "xlstm/model.h"
 #include "xlstm/shape.h"
 #include "xlstm/step.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The published starting values (Beck et al. 2024, and the code at github.com/NX-AI/xlstm). */
 #include "weights.h"
+#include "xlstm/error.h"
 
 #include <math.h>
 
@@ -89,9 +90,12 @@ static void tensor_start(
 	}
 }
 
-void xlstm_weights_initialise(struct xlstm_weights *weights, uint64_t seed) {
+int xlstm_weights_initialise(struct xlstm_weights *weights, uint64_t seed) {
+	if (weights->mapped)
+		return XLSTM_E_READ_ONLY;
 	for (size_t i = 0; i < weights->layout.tensor_count; i++) {
 		struct stream stream = { seed ^ (0xd1342543de82ef95u * (i + 1)) };
 		tensor_start(weights, &weights->layout.tensors[i], &stream);
 	}
+	return 0;
 }

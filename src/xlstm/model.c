@@ -129,7 +129,7 @@ int xlstm_model_create(struct xlstm_model **ret_model, const struct xlstm_weight
 		return -ENOMEM;
 	atomic_init(&model->count, 1);
 
-	int r = xlstm_weights_clone(&model->weights, weights);
+	int r = weights_keep(&model->weights, weights);
 	if (r < 0)
 		goto fail;
 
@@ -182,10 +182,5 @@ uint64_t xlstm_state_layout(const struct xlstm_model *model) {
 }
 
 uint64_t xlstm_model_identity(const struct xlstm_model *model) {
-	const struct layout *layout = model_layout(model);
-	uint64_t digest = digest_shape(0, &layout->shape);
-	for (size_t i = 0; i < layout->tensor_count; i++)
-		digest = digest_bytes(digest, model->weights->values + layout->tensors[i].offset,
-			layout->tensors[i].count * sizeof(float));
-	return digest;
+	return xlstm_weights_identity(model->weights);
 }
