@@ -95,7 +95,9 @@ static void start_step(struct app *app) {
 		return;
 
 	app_save_due(app);
-	if (engine_fill(app->engine, app->step.batch) > 0)
+	size_t ticks = engine_fill(app->engine, app->step.batch);
+	app->counters.ticks += ticks;
+	if (ticks > 0)
 		lane_start(&app->step_lane, &app->step);
 }
 

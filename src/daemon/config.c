@@ -180,6 +180,8 @@ static void unknown(
 
 	problem_begin(parser, parser->line);
 	text_add_format(parser->problems, "unknown %s %.*s", what, SPAN_PRINT(name));
+	if (section.length > 0)
+		text_add_format(parser->problems, " in [%.*s]", SPAN_PRINT(section));
 	if (nearest)
 		text_add_format(parser->problems, "; did you mean %s?", nearest);
 	text_add_char(parser->problems, '\n');
@@ -370,6 +372,9 @@ int config_parse(
 	size_t count, before = problems->length;
 	struct parser parser = { .problems = problems, .name = name, .rest = content };
 
+	/* Editors of another system mark UTF-8 so. */
+	if (span_starts_with(content, SPAN("\xef\xbb\xbf")))
+		parser.rest = span_of(content.data + 3, content.length - 3);
 	keys_all(&count);
 	parser.set_at = calloc(count, sizeof(*parser.set_at));
 	if (!parser.set_at)

@@ -184,9 +184,17 @@ static void note_position(struct app *app, const struct wire_position *position)
 	journal_slot(app, slot);
 }
 
-static void count_parts_refused(struct app *app, const struct mail *mail) {
-	for (int i = 0; i < error_count(); i++)
+/* Whether any part of the message was at fault. */
+static bool count_parts_refused(struct app *app, const struct mail *mail) {
+	bool any = false;
+
+	for (int i = 0; i < error_count(); i++) {
+		if (app->readings.refused[i] == 0)
+			continue;
 		refuse(app, error_at(i), app->readings.refused[i], mail);
+		any = true;
+	}
+	return any;
 }
 
 static void accept_all(struct app *app, uint32_t source, const struct mail *mail) {
@@ -230,10 +238,9 @@ void app_ingest(struct app *app, const struct mail *mail) {
 
 	int r = wire_read(app->sources.items[source].wire, mail->topic, mail->payload,
 		mail->time_ms, &app->readings);
-	count_parts_refused(app, mail);
-	if (r < 0) {
+	bool counted = count_parts_refused(app, mail);
+	if (r == 0)
+		accept_all(app, source, mail);
+	else if (!counted)
 		refuse(app, r, 1, mail);
-		return;
-	}
-	accept_all(app, source, mail);
 }

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "forecast.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Above this an observation lies outside the range that was predicted for it. */
@@ -89,12 +90,19 @@ static void store_anomaly(struct app *app, uint32_t series, const struct wire_an
 		writer_count_unstored(&app->writer);
 }
 
-/* The observation against the range that the forecast before this one gave it. */
+/* Whether the range that the forecast before this one gave is for the time of this one: the clock
+ * puts a tick at its reading, give or take half a step. */
+static bool is_range_for(const struct series_slot *slot, const struct forecast *forecast) {
+	return slot->range_ms != TIME_NONE &&
+	       2 * llabs(forecast->issued_ms - slot->range_ms) <= forecast->step_ms;
+}
+
+/* The observation against the range that was predicted for it. */
 static void tell_anomaly(
 	struct output *output, const struct forecast *forecast, const struct wire_names *names) {
 	struct app *app = output->app;
 	const struct series_slot *slot = &app->roster.series[forecast->series];
-	bool known = slot->range_ms == forecast->issued_ms;
+	bool known = is_range_for(slot, forecast);
 	struct wire_anomaly anomaly = {
 		.time_ms = forecast->issued_ms,
 		.value = forecast->observed,
@@ -114,6 +122,12 @@ static void tell_anomaly(
 	struct mail mail = { .kind = MAIL_MESSAGE, .qos = 1, .payload = text_span(&app->json) };
 	if (!text_failed(&app->json))
 		publish(app, SPAN("anomaly"), names->series, &mail);
+}
+
+/* Not before the forecasts have been scored: until then the range is a guess. */
+static bool is_anomaly(const struct forecast *forecast) {
+	return forecast->status != FORECAST_WARMING && forecast->anomaly > ANOMALY_LIMIT &&
+	       !isnan(forecast->observed);
 }
 
 static void note_lag(struct output *output, const struct detector *detector) {
@@ -136,7 +150,7 @@ static void put_out(void *user, struct detector *detector, uint32_t channel,
 	struct wire_names names = names_of(app, detector, channel, name);
 
 	app->counters.forecasts++;
-	if (forecast->anomaly > ANOMALY_LIMIT && !isnan(forecast->observed))
+	if (is_anomaly(forecast))
 		tell_anomaly(output, forecast, &names);
 
 	text_reset(&app->json);

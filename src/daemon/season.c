@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-/* Longest season in steps: a year of hours. */
-#define SEASON_STEPS_MAX (366 * 24)
-
 static int read_steps(struct span text, int64_t step_ms, uint32_t *ret_steps) {
 	int64_t steps, duration_ms;
 
@@ -19,7 +16,7 @@ static int read_steps(struct span text, int64_t step_ms, uint32_t *ret_steps) {
 			return E_CONFIG;
 		steps = duration_ms / step_ms;
 	}
-	if (steps < 2 || steps > SEASON_STEPS_MAX)
+	if (steps < 2 || steps > SEASON_LIMIT)
 		return E_CONFIG;
 	*ret_steps = (uint32_t)steps;
 	return 0;
