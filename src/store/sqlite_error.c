@@ -7,9 +7,13 @@
 #include <stddef.h>
 
 /* SQLite reports a full disk as SQLITE_FULL only where a write to a database or log returned
- * ENOSPC; growing the shared memory, quotas and file size limits arrive as I/O errors. */
+ * ENOSPC; growing the shared memory, quotas and file size limits arrive as I/O errors. For those of
+ * a COMMIT it keeps no system error (3.40), but errno still has it: store_begin clears it, and
+ * whatever else may be in it is none of these three. */
 static int io_error(sqlite3 *db) {
-	switch (sqlite3_system_errno(db)) {
+	int system = sqlite3_system_errno(db);
+
+	switch (system ? system : errno) {
 	case ENOSPC:
 	case EDQUOT:
 	case EFBIG: return -ENOSPC;

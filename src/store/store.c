@@ -81,6 +81,7 @@ int store_run(struct store *store, enum statement which) {
 }
 
 int store_begin(struct store *store) {
+	errno = 0;
 	return store_fail(store, sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 }
 
