@@ -46,6 +46,10 @@
 	" (SELECT *, issued_ms+lead*step_ms AS time_ms FROM (SELECT" STEP_COLUMNS                  \
 	" FROM series s JOIN forecast f ON " forecasts " JOIN json_each(f.json,'$.mean') m))"
 
+/* The readings r that the clock put together in the period of step p. */
+#define IN_PERIOD                                                                                  \
+	"r.series=series_id AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms"
+
 #define ALL_FORECASTS "f.series=s.id"
 #define LATEST_FORECAST                                                                            \
 	"f.id=(SELECT id FROM forecast WHERE series=s.id ORDER BY issued_ms DESC LIMIT 1)"
@@ -110,12 +114,15 @@ static const char *const objects[] = {
 	" adopted INTEGER NOT NULL, reason TEXT NOT NULL, duration_ms INTEGER NOT NULL) STRICT",
 	"CREATE INDEX learning_time ON learning(time_ms)",
 
+	/* clang-format off */
+
 	"CREATE VIEW forecast_history AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(ALL_FORECASTS),
 
 	"CREATE VIEW forecast_latest AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(LATEST_FORECAST),
 
 	/* What came is the value that the detector's clock made of the readings, as the forecast
-	 * issued at that time says; where that one is not kept, the same from the readings. */
+	 * issued at that time says; where that one is not kept, the same from the readings. To take
+	 * the nearest of them, SQLite gives `value` from the row that has the minimum. */
 	"CREATE VIEW forecast_vs_actual AS"
 	" SELECT series, issued, lead, time, mean, q10, q50, q90, actual, mean-actual AS error,"
 	"  actual BETWEEN q10 AND q90 AS inside80, unit, issued_ms, time_ms"
@@ -123,52 +130,48 @@ static const char *const objects[] = {
 	"   (SELECT json_extract(a.json,'$.observed') FROM forecast a"
 	"    WHERE a.series=series_id AND a.issued_ms=p.time_ms),"
 	"   CASE (SELECT aggregate FROM detector d WHERE d.id=detector_id)"
-	/* The nearest: SQLite takes `value` from the row that has the minimum. */
 	"   WHEN '' THEN (SELECT CASE WHEN min(abs(r.time_ms-p.time_ms))>=0 THEN value END"
 	"    FROM reading r WHERE r.series=series_id"
 	"    AND r.time_ms>=p.time_ms-step_ms/2 AND r.time_ms<p.time_ms+(step_ms+1)/2)"
-	"   WHEN 'last' THEN (SELECT value FROM reading r WHERE r.series=series_id"
-	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms"
+	"   WHEN 'last' THEN (SELECT value FROM reading r WHERE " IN_PERIOD
 	"    ORDER BY r.time_ms DESC LIMIT 1)"
-	"   WHEN 'sum' THEN (SELECT sum(value) FROM reading r WHERE r.series=series_id"
-	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
-	"   WHEN 'max' THEN (SELECT max(value) FROM reading r WHERE r.series=series_id"
-	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
-	"   ELSE (SELECT avg(value) FROM reading r WHERE r.series=series_id"
-	"    AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms)"
-	"   END) AS actual FROM" STEPS_OF(ALL_FORECASTS) " p) WHERE actual IS NOT NULL",
+	"   WHEN 'sum' THEN (SELECT sum(value) FROM reading r WHERE " IN_PERIOD ")"
+	"   WHEN 'max' THEN (SELECT max(value) FROM reading r WHERE " IN_PERIOD ")"
+	"   ELSE (SELECT avg(value) FROM reading r WHERE " IN_PERIOD ")"
+	"   END) AS actual"
+	"  FROM" STEPS_OF(ALL_FORECASTS) " p)"
+	" WHERE actual IS NOT NULL",
 
-	"CREATE VIEW accuracy AS SELECT s.name AS series, c.lead AS lead, c.n AS n, c.mae AS mae,"
-	" c.rmse AS rmse, c.bias AS bias, c.skill AS skill, c.coverage80 AS coverage80,"
-	" c.mase AS mase, c.pinball AS pinball, s.unit AS unit,"
-	" " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"
-				     " FROM series s JOIN score c ON c.series=s.id",
+	"CREATE VIEW accuracy AS"
+	" SELECT s.name AS series, c.lead AS lead, c.n AS n, c.mae AS mae, c.rmse AS rmse,"
+	"  c.bias AS bias, c.skill AS skill, c.coverage80 AS coverage80, c.mase AS mase,"
+	"  c.pinball AS pinball, s.unit AS unit,"
+	"  " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"
+	" FROM series s JOIN score c ON c.series=s.id",
 
 	/* A sensor is stale once three of its periods, or ten seconds, have brought nothing. */
 	"CREATE VIEW series_health AS"
-	" SELECT series, CASE"
-	"   WHEN last_ms IS NULL THEN 'empty'"
+	" SELECT series,"
+	"  CASE WHEN last_ms IS NULL THEN 'empty'"
 	"   WHEN now_ms-last_ms>max(3*step_ms,10000) THEN 'stale'"
 	"   ELSE coalesce(forecast_status,'ok') END AS status,"
-	"  " READABLE(
-		"last_ms") " AS last_reading,"
-			   "  round((now_ms-last_ms)/1000.0,1) AS silent_s,"
-			   "  last_value, unit, step_ms/1000.0 AS step_s, skill, anomalies_24h, "
-			   "last_ms"
-			   " FROM (SELECT s.name AS series, s.unit AS unit, d.step_ms AS step_ms,"
-			   "   " NOW_MS " AS now_ms,"
-			   "   coalesce((SELECT time_ms FROM reading WHERE series=s.id"
-			   "     ORDER BY time_ms DESC LIMIT 1), f.issued_ms) AS last_ms,"
-			   "   coalesce((SELECT value FROM reading WHERE series=s.id"
-			   "     ORDER BY time_ms DESC LIMIT 1), "
-			   "json_extract(f.json,'$.observed')) AS last_value,"
-			   "   json_extract(f.json,'$.status') AS forecast_status,"
-			   "   json_extract(f.json,'$.skill') AS skill,"
-			   "   (SELECT count(*) FROM anomaly WHERE series=s.id AND time_ms>" NOW_MS
-			   "-86400000)"
-			   "     AS anomalies_24h"
-			   "  FROM series s JOIN detector d ON d.id=s.detector"
-			   "  LEFT JOIN forecast f ON " LATEST_FORECAST ")",
+	"  " READABLE("last_ms") " AS last_reading,"
+	"  round((now_ms-last_ms)/1000.0,1) AS silent_s,"
+	"  last_value, unit, step_ms/1000.0 AS step_s, skill, anomalies_24h, last_ms"
+	" FROM (SELECT s.name AS series, s.unit AS unit, d.step_ms AS step_ms,"
+	"   " NOW_MS " AS now_ms,"
+	"   coalesce((SELECT time_ms FROM reading WHERE series=s.id"
+	"    ORDER BY time_ms DESC LIMIT 1), f.issued_ms) AS last_ms,"
+	"   coalesce((SELECT value FROM reading WHERE series=s.id"
+	"    ORDER BY time_ms DESC LIMIT 1), json_extract(f.json,'$.observed')) AS last_value,"
+	"   json_extract(f.json,'$.status') AS forecast_status,"
+	"   json_extract(f.json,'$.skill') AS skill,"
+	"   (SELECT count(*) FROM anomaly"
+	"    WHERE series=s.id AND time_ms>" NOW_MS "-86400000) AS anomalies_24h"
+	"  FROM series s JOIN detector d ON d.id=s.detector"
+	"  LEFT JOIN forecast f ON " LATEST_FORECAST ")",
+
+	/* clang-format on */
 };
 
 int schema_identify(sqlite3 *db, int *ret_version) {

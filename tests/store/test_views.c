@@ -225,8 +225,7 @@ static void questions_about_one_series_scan_no_table(void **state) {
 		"SELECT * FROM forecast_vs_actual WHERE series='pump7/pressure' AND issued_ms>5",
 		"SELECT * FROM accuracy WHERE series='pump7/pressure'",
 		"SELECT * FROM series_health WHERE series='pump7/pressure'",
-		"SELECT * FROM reading r JOIN series s ON s.id=r.series WHERE s.name='x'"
-		" AND r.time_ms>5",
+		"SELECT * FROM reading JOIN series ON id=series WHERE name='x' AND time_ms>5",
 		"SELECT * FROM anomaly a JOIN series s ON s.id=a.series WHERE s.name='x'",
 	};
 	const struct fixture *fixture = *state;
