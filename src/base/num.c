@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +69,10 @@ static const char *take_exponent(const char *at, const char *end, struct decimal
 }
 
 static int take_apart(struct span text, struct decimal *decimal) {
-	const char *at = text.data, *end = text.data + text.length;
+	if (text.length == 0)
+		return E_SYNTAX;
 
+	const char *at = text.data, *end = text.data + text.length;
 	*decimal = (struct decimal){ .exact = true };
 	if (at < end && (*at == '-' || *at == '+'))
 		decimal->negative = *at++ == '-';
@@ -89,16 +92,31 @@ static int take_apart(struct span text, struct decimal *decimal) {
 	return at == end ? 0 : E_SYNTAX;
 }
 
+/* The "C" locale, made once however many threads ask. Without memory for it the program's own one has to do,
+ * which is "C" too unless it was changed. */
+static locale_t c_locale(void) {
+	static _Atomic(locale_t) shared;
+	locale_t locale = atomic_load(&shared);
+	locale_t none = (locale_t)0;
+
+	if (locale)
+		return locale;
+	locale = newlocale(LC_ALL_MASK, "C", none);
+	if (!locale)
+		return LC_GLOBAL_LOCALE;
+	if (atomic_compare_exchange_strong(&shared, &none, locale))
+		return locale;
+	freelocale(locale);
+	return none;
+}
+
 /* The slow way, for what the exact powers do not cover; the text has been checked. */
 static double read_slowly(struct span text) {
-	static locale_t c_locale;
 	char copy[NUMBER_LENGTH_MAX + 1];
 
-	if (!c_locale)
-		c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	memcpy(copy, text.data, text.length);
 	copy[text.length] = '\0';
-	return strtod_l(copy, NULL, c_locale);
+	return strtod_l(copy, NULL, c_locale());
 }
 
 int num_read(struct span text, double *ret_value) {
@@ -128,66 +146,110 @@ int num_read(struct span text, double *ret_value) {
 	return 0;
 }
 
+/* An optional sign and digits, no point and no exponent. */
+static bool is_integer(struct span text) {
+	size_t sign = text.length > 0 && (text.data[0] == '-' || text.data[0] == '+');
+
+	for (size_t i = sign; i < text.length; i++) {
+		if (!is_digit(text.data[i]))
+			return false;
+	}
+	return text.length > sign;
+}
+
 int num_read_int(struct span text, int64_t *ret_value) {
 	struct decimal decimal;
 
 	text = span_trim(text);
-	int r = text.length > NUMBER_LENGTH_MAX ? E_SYNTAX : take_apart(text, &decimal);
+	if (text.length > NUMBER_LENGTH_MAX || !is_integer(text))
+		return E_SYNTAX;
+	int r = take_apart(text, &decimal);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < text.length; i++) {
-		if (!is_digit(text.data[i]) && i > 0)
-			return E_SYNTAX;
-	}
-	if (!decimal.exact || decimal.exponent != 0 || decimal.mantissa > INT64_MAX)
+
+	uint64_t limit = (uint64_t)INT64_MAX + decimal.negative;
+	if (!decimal.exact || decimal.exponent != 0 || decimal.mantissa > limit)
 		return E_NUMBER;
-	*ret_value = decimal.negative ? -(int64_t)decimal.mantissa : (int64_t)decimal.mantissa;
+	*ret_value = (int64_t)(decimal.negative ? 0 - decimal.mantissa : decimal.mantissa);
 	return 0;
 }
 
 #define DIGITS 7
 
-/* The exponent of the leading decimal digit of a positive value between 1e-15 and 1e15. */
-static int leading_exponent(double value) {
-	int binary;
+/* Plain decimal notation serves from here ... */
+#define PLAIN_MIN 1e-5
+/* ... to here; beyond them an exponent is shorter. */
+#define PLAIN_MAX 1e15
 
-	frexp(value, &binary);
-	/* log10(2) from below, so that the estimate is right or one too small. */
-	int exponent = (int)floor((binary - 1) * 0.30102999566398114);
-	double next = exponent + 1 >= 0 ? powers[exponent + 1] : 1 / powers[-exponent - 1];
-	return value >= next ? exponent + 1 : exponent;
+/* What moves a value whose leading digit has exponent -6 to 15 to seven digits before the point. */
+static const double scales[] = { 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e-1,
+	1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9 };
+#define SCALE_OF_EXPONENT_0 6
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+				  "25262728293031323334353637383940414243444546474849"
+				  "50515253545556575859606162636465666768697071727374"
+				  "75767778798081828384858687888990919293949596979899";
+
+static void write_pair(char *to, uint32_t number) {
+	memcpy(to, digit_pairs + 2 * (size_t)number, 2);
 }
 
-/* Writes count digits of number, leading zeros included. */
-static void write_digits(char *to, uint64_t number, int count) {
-	for (int i = count - 1; i >= 0; i--) {
-		to[i] = (char)('0' + number % 10);
-		number /= 10;
-	}
+/* The seven digits of a number below ten million. */
+static void write_digits(char to[DIGITS], uint32_t number) {
+	to[0] = (char)('0' + number / 1000000);
+	write_pair(to + 1, number / 10000 % 100);
+	write_pair(to + 3, number / 100 % 100);
+	write_pair(to + 5, number % 100);
 }
 
-/* Writes mantissa * 10^(exponent - DIGITS + 1), its seven digits in plain decimal notation. */
-static size_t write_plain(char *to, uint64_t mantissa, int exponent) {
-	int digits = DIGITS;
+/* A value from PLAIN_MIN to PLAIN_MAX as its seven leading digits; returns the exponent of the first. */
+static int leading_digits(double value, uint32_t *ret_mantissa) {
+	uint64_t bits;
 
-	for (; digits > 1 && digits > exponent + 1 && mantissa % 10 == 0; digits--)
-		mantissa /= 10;
+	/* log10(2) is 1233/4096, a little less: the estimate is right or one too small. */
+	memcpy(&bits, &value, sizeof(bits));
+	int exponent = (((int)(bits >> 52) - 1023) * 1233) >> 12;
+	double scaled = value * scales[exponent + SCALE_OF_EXPONENT_0];
+	if (scaled >= 9999999.5)
+		scaled = value * scales[++exponent + SCALE_OF_EXPONENT_0];
+	*ret_mantissa = (uint32_t)(scaled + 0.5);
+	return exponent;
+}
+
+static size_t write_plain(char *to, double value) {
+	uint32_t mantissa;
+	int exponent = leading_digits(value, &mantissa);
+	char digits[DIGITS];
+	int count = DIGITS;
+
+	write_digits(digits, mantissa);
+	while (count > 1 && digits[count - 1] == '0')
+		count--;
 
 	if (exponent < 0) {
-		memcpy(to, "0.0000000", 9);
-		write_digits(to + 1 - exponent, mantissa, digits);
-		return (size_t)(1 - exponent + digits);
+		memcpy(to, "0.00000", 7);
+		memcpy(to + 1 - exponent, digits, DIGITS);
+		return (size_t)(1 - exponent + count);
 	}
-	if (exponent + 1 >= digits) {
-		write_digits(to, mantissa, digits);
-		memset(to + digits, '0', (size_t)(exponent + 1 - digits));
-		return (size_t)(exponent + 1);
+	if (exponent >= count - 1) {
+		memset(to, '0', (size_t)exponent + 1);
+		memcpy(to, digits, (size_t)count);
+		return (size_t)exponent + 1;
 	}
-
-	write_digits(to, mantissa, digits);
-	memmove(to + exponent + 2, to + exponent + 1, (size_t)(digits - exponent - 1));
+	memcpy(to, digits, DIGITS);
+	memcpy(to + exponent + 2, digits + exponent + 1, (size_t)(DIGITS - exponent - 1));
 	to[exponent + 1] = '.';
-	return (size_t)digits + 1;
+	return (size_t)count + 1;
+}
+
+/* snprintf's, with a decimal point in every locale. */
+static size_t write_slowly(char *to, int digits, double value) {
+	locale_t before = uselocale(c_locale());
+	int length = snprintf(to, NUM_TEXT_MAX, "%.*g", digits, value);
+
+	uselocale(before);
+	return (size_t)length;
 }
 
 size_t num_write(char *to, double value) {
@@ -202,28 +264,23 @@ size_t num_write(char *to, double value) {
 		*to = '0';
 		return sign + 1;
 	}
-	if (value < 1e-5 || value >= 1e15)
-		return sign + (size_t)snprintf(to, NUM_TEXT_MAX - 1, "%.7g", value);
+	if (value >= PLAIN_MIN && value < PLAIN_MAX)
+		return sign + write_plain(to, value);
 
-	int exponent = leading_exponent(value);
-	int shift = DIGITS - 1 - exponent;
-	double scaled = shift >= 0 ? value * powers[shift] : value / powers[-shift];
-	uint64_t mantissa = (uint64_t)(scaled + 0.5);
-	if (mantissa >= UINT64_C(10000000)) {
-		mantissa /= 10;
-		exponent++;
-	}
-	return sign + write_plain(to, mantissa, exponent);
+	char slow[NUM_TEXT_MAX];
+	size_t length = write_slowly(slow, DIGITS, value);
+	memcpy(to, slow, length);
+	return sign + length;
 }
 
 size_t num_write_exact(char *to, double value) {
 	for (int digits = 15; digits < 17; digits++) {
-		int length = snprintf(to, NUM_TEXT_MAX, "%.*g", digits, value);
+		size_t length = write_slowly(to, digits, value);
 		double again;
-		if (num_read(span_of(to, (size_t)length), &again) == 0 && again == value)
-			return (size_t)length;
+		if (num_read(span_of(to, length), &again) == 0 && again == value)
+			return length;
 	}
-	return (size_t)snprintf(to, NUM_TEXT_MAX, "%.17g", value);
+	return write_slowly(to, 17, value);
 }
 
 size_t num_write_int(char *to, int64_t value) {

@@ -18,11 +18,12 @@ int num_read(struct span text, double *ret_value);
 int num_read_int(struct span text, int64_t *ret_value);
 
 /* Writes value with seven significant digits, as short as JSON allows ("4.21", "1.5e-12"), without
- * a terminator. value must be finite. Returns the bytes written, below NUM_TEXT_MAX. Seven
- * digits keep every float32; the hot path writes two hundred of them for a forecast. */
+ * a terminator. value must be finite. Returns the bytes written, below NUM_TEXT_MAX. Seven digits
+ * are as many as a float32 tells; the hot path writes two hundred of them for a forecast. */
 size_t num_write(char *to, double value);
 
-/* Writes value so that reading it gives the same double. Returns the bytes written. */
+/* Writes a finite value so that reading it gives the same double (room: NUM_TEXT_MAX). Returns the bytes
+ * written. */
 size_t num_write_exact(char *to, double value);
 
 /* Writes an integer, without a terminator. Returns the bytes written. */

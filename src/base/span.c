@@ -60,9 +60,24 @@ static bool utf8_second_byte_fits(uint8_t lead, uint8_t second) {
 	}
 }
 
+/* Steps over as many whole words of ASCII as there are. */
+static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end) {
+	uint64_t word;
+
+	for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+	}
+	return at;
+}
+
 bool span_is_utf8(struct span text) {
-	const uint8_t *at = (const uint8_t *)text.data;
-	const uint8_t *end = at + text.length;
+	if (text.length == 0)
+		return true;
+
+	const uint8_t *end = (const uint8_t *)text.data + text.length;
+	const uint8_t *at = skip_ascii((const uint8_t *)text.data, end);
 
 	while (at < end) {
 		size_t length = utf8_sequence_length(*at);

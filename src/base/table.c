@@ -6,7 +6,7 @@
 
 #define FIRST_CAPACITY 64 /* a power of two */
 
-/* A slot is free while its key has no data. */
+/* A slot is free while its key has no data; an empty key gets some. */
 struct slot {
 	struct span key;
 	uint32_t hash;
@@ -126,6 +126,8 @@ static int table_grow(struct table *table) {
 }
 
 int table_put(struct table *table, struct span key, uint32_t value) {
+	if (!key.data)
+		key = SPAN("");
 	if (table->count >= table->capacity / 4 * 3) {
 		int r = table_grow(table);
 		if (r < 0)

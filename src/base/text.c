@@ -101,18 +101,28 @@ static void add_escape(struct text *text, char c) {
 	}
 }
 
-static bool needs_escape(char c) {
-	return (unsigned char)c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
+static bool is_plain(char c) {
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Bytes at the start that need no look. */
+static size_t plain_length(struct span bytes) {
+	size_t length = 0;
+
+	while (length < bytes.length && is_plain(bytes.data[length]))
+		length++;
+	return length;
 }
 
 void text_add_json_string(struct text *text, struct span bytes) {
 	text_add_char(text, '"');
 	while (bytes.length > 0) {
-		size_t length = character_length(bytes);
+		size_t plain = plain_length(bytes);
+		size_t length = plain ? plain : character_length(bytes);
 
 		if (length == 0)
 			text_add(text, SPAN("\xef\xbf\xbd"));
-		else if (length == 1 && needs_escape(bytes.data[0]))
+		else if (!plain && length == 1)
 			add_escape(text, bytes.data[0]);
 		else
 			text_add(text, span_of(bytes.data, length));

@@ -176,11 +176,18 @@ int timestamp_from_number(double number, int64_t *ret_ms) {
 	return 0;
 }
 
+/* Whether a year leads it, not a number with a negative exponent like "1.5e-3". */
+static bool looks_like_date(struct span text) {
+	int year;
+
+	return take_number(&text, 4, &year) && take_char(&text, '-');
+}
+
 int timestamp_read(struct span text, int64_t *ret_ms) {
 	double number;
 
 	text = span_trim(text);
-	if (text.length > 4 && text.data[4] == '-')
+	if (looks_like_date(text))
 		return read_date_and_clock(text, ret_ms);
 
 	int r = num_read(text, &number);
