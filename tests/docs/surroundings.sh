@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the documentation takes for granted: a Debian machine with a broker, xlstmd installed, and a
+# plant whose pumps send readings. Read by the bash that then runs a page's commands.
+
+# Where we are in the page.
+line=0
+block() {
+	line=$1
+	echo "== $page:$line"
+}
+trap 'code=$?; [ $code = 0 ] || { echo "FAILED in the block at $page:$line"; \
+	tail -n 20 "$scratch/xlstmd.log" 2>/dev/null; }; kill_all; exit $code' EXIT
+
+processes=''
+kill_all() {
+	for process in $processes; do
+		kill "$process" 2>/dev/null || true
+	done
+	wait
+}
+finish() {
+	echo "all commands of $page ran"
+}
+
+# A machine of our own: network, configuration, databases.
+ip link set lo up
+cp -a /etc "$scratch/etc" 2>/dev/null || true
+mount --bind "$scratch/etc" /etc
+mount -t tmpfs tmpfs /var/lib
+mkdir -p /etc/xlstmd /var/lib/xlstmd
+cp "$source_root/config/xlstmd.conf" /etc/xlstmd/xlstmd.conf
+export PATH=$build_root/src/daemon:$build_root/src/cli:$PATH:/usr/sbin
+ln -s "$source_root" xlstmd
+
+# A broker and a plant.
+printf 'listener 1883 127.0.0.1\nallow_anonymous true\nuser root\n' > mosquitto.conf
+mosquitto -c mosquitto.conf > mosquitto.log 2>&1 &
+processes="$processes $!"
+for _ in $(seq 50); do
+	mosquitto_pub -t test -n 2>/dev/null && break
+	sleep 0.1
+done
+
+plant() {
+	for i in $(seq 1 2000); do
+		awk -v i="$1$i" 'BEGIN { srand(i); printf "%.3f\n", 4 + sin(i / 10) + rand() / 5 }'
+		sleep 0.2
+	done
+}
+plant 1 | mosquitto_pub -l -t plant/hall1/pump7/pressure &
+processes="$processes $!"
+plant 2 | mosquitto_pub -l -t plant/hall1/pump7/temperature &
+processes="$processes $!"
+
+# systemd is not here: its commands start, reload and stop the daemon itself.
+daemon=''
+start_daemon() {
+	[ -z "$daemon" ] || return 0
+	xlstmd -c /etc/xlstmd/xlstmd.conf >> "$scratch/xlstmd.log" 2>&1 &
+	daemon=$!
+	processes="$processes $daemon"
+	for _ in $(seq 100); do
+		[ -s /var/lib/xlstmd/xlstmd.db ] && mosquitto_sub -t 'xlstm/forecast/#' -C 3 -W 1 \
+			> /dev/null 2>&1 && return 0
+		kill -0 "$daemon"
+	done
+}
+stop_daemon() {
+	[ -z "$daemon" ] || { kill "$daemon"; wait "$daemon" || true; }
+	daemon=''
+}
+systemctl() {
+	case $1 in
+	enable|start|restart) stop_daemon; start_daemon ;;
+	stop|disable) stop_daemon ;;
+	reload) kill -HUP "$daemon"; sleep 0.3 ;;
+	status) kill -0 "$daemon" ;;
+	daemon-reload|edit) ;;
+	*) echo "systemctl $1: the documentation's tests do not know it"; return 1 ;;
+	esac
+}
+journalctl() {
+	cat "$scratch/xlstmd.log"
+}
+
+# Commands that would change the machine or take long: that they exist is all we can ask.
+sudo() { "$@"; }
+git() { [ "$1" = clone ]; }
+apt-get() { :; }
+make() {
+	for target; do
+		case $target in
+		*=*|-*) ;;
+		*) command make -n -C "$source_root" "$target" > /dev/null ;;
+		esac
+	done
+}
+
+# A chart needs a terminal and never ends: a moment of it, in a pipe, will do.
+xlstmctl() {
+	case $1 in
+	watch) timeout 5 "$build_root/src/cli/xlstmctl" "$@" | head -n 2 ;;
+	*) command xlstmctl "$@" ;;
+	esac
+}
