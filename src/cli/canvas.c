@@ -242,9 +242,12 @@ struct look {
 	bool reverse;
 };
 
-static bool same_style(const struct look *a, const struct look *b) {
-	return a->ink == b->ink && a->ground == b->ground && a->bold == b->bold &&
-	       a->reverse == b->reverse;
+/* Whether `next` can be written without a change of style. A blank shows no ink. */
+static bool goes_on(const struct look *last, const struct look *next) {
+	bool same_ink = last->ink == next->ink && last->bold == next->bold;
+
+	return last->ground == next->ground && last->reverse == next->reverse &&
+	       (same_ink || (next->glyph == ' ' && !next->reverse));
 }
 
 static char to_ascii(uint32_t glyph) {
@@ -350,18 +353,18 @@ static int used_columns(const struct canvas *canvas, int row) {
 
 static void write_row(
 	const struct canvas *canvas, int row, const struct canvas_style *style, struct text *to) {
-	static const struct look none = { .ink = NO_COLOUR, .ground = NO_COLOUR };
-	struct look last = none;
+	struct look last = { .ink = NO_COLOUR, .ground = NO_COLOUR };
 	int columns = used_columns(canvas, row);
 
 	for (int column = 0; column < columns; column++) {
 		struct look look = look_of(cell_at(canvas, column, row), style);
-		if (!same_style(&look, &last))
+		if (!goes_on(&last, &look)) {
 			write_style(&look, to);
-		last = look;
+			last = look;
+		}
 		write_glyph(look.glyph, to);
 	}
-	if (!same_style(&last, &none))
+	if (last.ink != NO_COLOUR || last.ground != NO_COLOUR)
 		text_add(to, SPAN("\x1b[0m"));
 }
 

@@ -88,17 +88,27 @@ static void scale_values(struct plot *plot) {
 	plot->value_step = axis_value_step(plot->high - plot->low, ticks > 2 ? ticks : 2);
 }
 
+/* The dot that a part (0 to 1) of so many dots falls on. */
+static int dot_of(double part, int dots) {
+	double dot = floor(part * dots);
+
+	/* Also takes a NAN, as an infinite range makes it, to 0. */
+	if (!(dot > 0))
+		return 0;
+	return dot < dots ? (int)dot : dots - 1;
+}
+
 /* Dots from the canvas's left for a time, and from its top for a value. */
 static int dot_x(const struct plot *plot, double time_ms) {
 	double part = (time_ms - (double)plot->start_ms) / (double)(plot->end_ms - plot->start_ms);
 
-	return plot->left * DOTS_ACROSS + (int)lround(part * (plot->width * DOTS_ACROSS - 1));
+	return plot->left * DOTS_ACROSS + dot_of(part, plot->width * DOTS_ACROSS);
 }
 
 static int dot_y(const struct plot *plot, double value) {
 	double part = (plot->high - value) / (plot->high - plot->low);
 
-	return plot->top * DOTS_DOWN + (int)lround(part * (plot->height * DOTS_DOWN - 1));
+	return plot->top * DOTS_DOWN + dot_of(part, plot->height * DOTS_DOWN);
 }
 
 /* ---- Bands ---- */

@@ -259,7 +259,6 @@ static int follow(struct watch *watch, struct link *link) {
 	int64_t deadline = once ? now_ms() + ONCE_MS : INT64_MAX;
 
 	while (now_ms() < deadline) {
-		int64_t wait = link_tend(link);
 		if (take_mail(watch, link, !pictures)) {
 			fflush(stdout);
 			if (ferror(stdout))
@@ -267,7 +266,7 @@ static int follow(struct watch *watch, struct link *link) {
 			if (once)
 				return pictures && print_frame(watch) < 0 ? VERB_FAILED : VERB_OK;
 		}
-		link_wait(link, shorter(wait, deadline - now_ms()));
+		link_wait(link, shorter(link_tend(link), deadline - now_ms()));
 	}
 	fprintf(stderr, "xlstmctl: %s\n", watch->trouble[0] ? watch->trouble : "no forecast came");
 	return VERB_FAILED;
@@ -315,9 +314,10 @@ static int perform(struct watch *watch, struct link *link, struct terminal *term
 	enum key key;
 
 	do {
-		int64_t wait = link_tend(link);
 		bool troubled = watch->trouble[0];
 		changed |= take_mail(watch, link, false) || troubled != (watch->trouble[0] != '\0');
+		/* After the mail: news makes the connection want tending at once. */
+		int64_t wait = link_tend(link);
 		int64_t now = now_ms();
 		if (changed && now >= next_frame) {
 			if (show(watch) < 0)
