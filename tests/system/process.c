@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process.h"
+
+#include "timing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void die(struct process *process, const char *what) {
+	char command[128];
+
+	fprintf(stderr, "xlstmd: %s (%s); its log:\n", what, strerror(errno));
+	snprintf(command, sizeof(command), "tail -50 %s/log >&2", process->folder);
+	if (system(command) != 0)
+		fprintf(stderr, "no log\n");
+	process_kill(process);
+	exit(1);
+}
+
+void system_broker(struct broker *broker, const struct broker_options *options) {
+	if (broker_start(broker, options))
+		return;
+	fprintf(stderr, "skipped: no mosquitto here\n");
+	exit(77);
+}
+
+const char *process_file(const struct process *process, const char *name) {
+	static char buffers[4][128];
+	static unsigned next;
+	char *buffer = buffers[next++ % 4];
+
+	snprintf(buffer, sizeof(buffers[0]), "%s/%s", process->folder, name);
+	return buffer;
+}
+
+static void open_notify(struct process *process) {
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", process_file(process, "notify"));
+	process->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (process->notify < 0 ||
+		bind(process->notify, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die(process, "notification socket");
+}
+
+void process_configure(struct process *process, const struct broker *broker, const char *lines) {
+	FILE *file = fopen(process_file(process, "xlstmd.conf"), "we");
+
+	if (!file)
+		die(process, "xlstmd.conf");
+	fprintf(file,
+		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n"
+		"[store]\npath = %s\ncommit_interval = 50ms\nstate_interval = 1s\n"
+		"[daemon]\nstats_interval = 200ms\n%s",
+		broker->server, process_file(process, "xlstmd.db"), lines);
+	if (fclose(file) != 0)
+		die(process, "xlstmd.conf");
+}
+
+/* Forgets the oldest where there is no room. */
+static void keep(struct process *process, const char *message, size_t length) {
+	pthread_mutex_lock(&process->mutex);
+	if (process->heard_length + length + 2 > sizeof(process->heard))
+		process->heard_length = 0;
+	memcpy(process->heard + process->heard_length, message, length);
+	process->heard_length += length;
+	process->heard[process->heard_length++] = '\n';
+	process->heard[process->heard_length] = '\0';
+	pthread_mutex_unlock(&process->mutex);
+}
+
+static void *listen_to(void *context) {
+	struct process *process = context;
+	struct pollfd readable = { .fd = process->notify, .events = POLLIN };
+	char message[4096];
+
+	while (!__atomic_load_n(&process->finishing, __ATOMIC_ACQUIRE)) {
+		if (poll(&readable, 1, 20) <= 0)
+			continue;
+		ssize_t got = recv(process->notify, message, sizeof(message), 0);
+		if (got > 0)
+			keep(process, message, (size_t)got);
+	}
+	return NULL;
+}
+
+void process_create(struct process *process, const struct broker *broker, const char *lines) {
+	*process = (struct process){ .notify = -1 };
+	snprintf(process->folder, sizeof(process->folder), "/tmp/xlstmd.XXXXXX");
+	if (!mkdtemp(process->folder))
+		die(process, "folder");
+	open_notify(process);
+	pthread_mutex_init(&process->mutex, NULL);
+	if (pthread_create(&process->listener, NULL, listen_to, process) != 0)
+		die(process, "listener");
+	process_configure(process, broker, lines);
+}
+
+static void become_daemon(const struct process *process) {
+	int log = open(process_file(process, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	setenv("NOTIFY_SOCKET", process_file(process, "notify"), 1);
+	execl(getenv("XLSTMD"), "xlstmd", "-c", process_file(process, "xlstmd.conf"), (char *)NULL);
+	_exit(127);
+}
+
+void process_spawn(struct process *process) {
+	pthread_mutex_lock(&process->mutex);
+	process->heard_length = 0;
+	process->heard[0] = '\0';
+	pthread_mutex_unlock(&process->mutex);
+	process->pid = fork();
+	if (process->pid < 0)
+		die(process, "fork");
+	if (process->pid == 0)
+		become_daemon(process);
+}
+
+void process_start(struct process *process) {
+	process_spawn(process);
+	if (!process_await(process, "READY=1", PATIENCE_MS))
+		die(process, "is not ready");
+}
+
+/* Whether the text has been heard; what came up to it is forgotten. */
+static bool take(struct process *process, const char *text) {
+	pthread_mutex_lock(&process->mutex);
+	const char *found = strstr(process->heard, text);
+	if (found) {
+		size_t after = (size_t)(found - process->heard) + strlen(text);
+
+		process->heard_length -= after;
+		memmove(process->heard, process->heard + after, process->heard_length + 1);
+	}
+	pthread_mutex_unlock(&process->mutex);
+	return found != NULL;
+}
+
+bool process_await(struct process *process, const char *text, unsigned timeout_ms) {
+	for (unsigned waited = 0; !take(process, text); waited += 5) {
+		if (waited >= timeout_ms)
+			return false;
+		sleep_ms(5);
+	}
+	return true;
+}
+
+void process_signal(struct process *process, int signal) {
+	if (kill(process->pid, signal) < 0)
+		die(process, "signal");
+}
+
+int process_wait(struct process *process, unsigned timeout_ms) {
+	int status;
+
+	for (unsigned waited = 0; waitpid(process->pid, &status, WNOHANG) == 0; waited += 5) {
+		if (waited >= timeout_ms) {
+			errno = ETIMEDOUT;
+			die(process, "does not end");
+		}
+		sleep_ms(5);
+	}
+	process->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void process_stop(struct process *process) {
+	process_signal(process, SIGTERM);
+	int status = process_wait(process, PATIENCE_MS);
+	if (status != 0) {
+		fprintf(stderr, "status %d\n", status);
+		die(process, "stopped with an error");
+	}
+}
+
+void process_kill(struct process *process) {
+	if (process->pid == 0)
+		return;
+	kill(process->pid, SIGKILL);
+	waitpid(process->pid, NULL, 0);
+	process->pid = 0;
+}
+
+void process_finish(struct process *process) {
+	char command[128];
+
+	process_kill(process);
+	__atomic_store_n(&process->finishing, true, __ATOMIC_RELEASE);
+	pthread_join(process->listener, NULL);
+	close(process->notify);
+	snprintf(command, sizeof(command), "rm -rf %s", process->folder);
+	if (system(command) != 0)
+		fprintf(stderr, "%s stays\n", process->folder);
+}
+
+bool process_logged(const struct process *process, const char *text) {
+	FILE *file = fopen(process_file(process, "log"), "re");
+	char line[4096];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+char *process_query(const struct process *process, const char *sql) {
+	char command[4096];
+	char *result = calloc(1, 65536);
+
+	snprintf(command, sizeof(command), "sqlite3 -readonly -cmd '.timeout 5000' %s \"%s\" 2>&1",
+		process_file(process, "xlstmd.db"), sql);
+	FILE *pipe = popen(command, "re");
+	size_t length = pipe && result ? fread(result, 1, 65535, pipe) : 0;
+	if (pipe)
+		pclose(pipe);
+	if (length > 0 && result[length - 1] == '\n')
+		result[length - 1] = '\0';
+	return result;
+}
+
+double process_query_number(const struct process *process, const char *sql) {
+	char *text = process_query(process, sql);
+	double number = strtod(text, NULL);
+
+	free(text);
+	return number;
+}
+
+void process_await_query(const struct process *process, const char *sql, const char *expected) {
+	char *text = process_query(process, sql);
+
+	for (unsigned waited = 0; strcmp(text, expected) != 0; waited += 20) {
+		if (waited >= PATIENCE_MS) {
+			fprintf(stderr, "%s: found %s, expected %s\n", sql, text, expected);
+			exit(1);
+		}
+		free(text);
+		sleep_ms(20);
+		text = process_query(process, sql);
+	}
+	free(text);
+}
+
+json_t *await_json(struct peer *peer, const char *topic) {
+	const struct peer_message *message;
+
+	while ((message = peer_next(peer, PATIENCE_MS)) != NULL) {
+		json_t *json = NULL;
+
+		if (strcmp(message->topic, topic) == 0)
+			json = json_loadb(message->payload, message->length, 0, NULL);
+		if (json)
+			return json;
+	}
+	fprintf(stderr, "nothing came on %s\n", topic);
+	exit(1);
+}
+
+void await_subscribed(struct peer *peer) {
+	const struct peer_message *message = NULL;
+
+	for (int i = 0; i < PATIENCE_MS / 100; i++) {
+		if (!message)
+			publish_text(peer, "xlstm/main/request/ping", "");
+		message = peer_next(peer, 100);
+		if (message && strcmp(message->topic, "xlstm/main/response/ping") == 0)
+			return;
+	}
+	fprintf(stderr, "the daemon does not answer\n");
+	exit(1);
+}
+
+double json_number_at(const json_t *json, const char *path) {
+	char name[64];
+
+	for (const char *dot; (dot = strchr(path, '.')) != NULL; path = dot + 1) {
+		snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
+		json = json_object_get(json, name);
+	}
+	json = json_object_get(json, path);
+	return json_is_number(json) ? json_number_value(json) : (double)NAN;
+}
+
+json_t *await_stats(struct peer *peer, const char *path, double at_least) {
+	for (int i = 0; i < PATIENCE_MS / 200; i++) {
+		json_t *stats = await_json(peer, "xlstm/main/stats");
+
+		if (json_number_at(stats, path) >= at_least)
+			return stats;
+		if (i + 1 == PATIENCE_MS / 200)
+			json_dumpf(stats, stderr, 0);
+		json_decref(stats);
+	}
+	fprintf(stderr, "\n%s stays below %g\n", path, at_least);
+	exit(1);
+}
+
+void publish_number(struct peer *peer, const char *topic, double value) {
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.17g", value);
+	publish_text(peer, topic, text);
+}
+
+void publish_text(struct peer *peer, const char *topic, const char *text) {
+	peer_publish(peer, topic, text, strlen(text), 1, false);
+}
