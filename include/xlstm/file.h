@@ -58,4 +58,8 @@ enum xlstm_published {
  * xlstm_published, ored. */
 int xlstm_weights_export(const struct xlstm_weights *weights, const char *path, unsigned int flags);
 
+/* A shape as files have it, in JSON, fields that are zero left out; the caller frees it. NULL
+ * without memory. */
+char *xlstm_shape_text(const struct xlstm_shape *shape);
+
 #endif

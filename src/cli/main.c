@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	{ "forecast", "the latest forecast of a series",                      forecast_run},
 	{ "accuracy", "how good the forecasts have been",                     accuracy_run},
 	{ "learning", "what the network tried to learn, and what came of it", learning_run},
+	{ "model",    "weights: show, import, export",                        model_run   },
 	{ "watch",    "live fan chart of the forecasts",                      watch_run   },
 };
 

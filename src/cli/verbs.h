@@ -16,6 +16,7 @@ enum verb_status {
 int accuracy_run(int argc, char **argv);
 int forecast_run(int argc, char **argv);
 int learning_run(int argc, char **argv);
+int model_run(int argc, char **argv);
 int series_run(int argc, char **argv);
 int status_run(int argc, char **argv);
 int watch_run(int argc, char **argv);

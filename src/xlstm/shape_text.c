@@ -84,7 +84,7 @@ static json_t *write_blocks(const struct xlstm_shape *shape) {
 	return blocks;
 }
 
-char *shape_write(const struct xlstm_shape *shape) {
+char *xlstm_shape_text(const struct xlstm_shape *shape) {
 	json_t *object = json_object();
 	char *text = NULL;
 	if (write_fields(object, shape_fields, SHAPE_FIELDS, shape) == 0 &&

@@ -145,7 +145,7 @@ static int write_file(const struct xlstm_weights *weights, const char *path, jso
 int xlstm_weights_save(const struct xlstm_weights *weights, const char *path) {
 	char identity[FILE_IDENTITY_SIZE];
 	file_identity(identity, weights);
-	char *shape = shape_write(&weights->layout.shape);
+	char *shape = xlstm_shape_text(&weights->layout.shape);
 	if (!shape)
 		return -ENOMEM;
 
