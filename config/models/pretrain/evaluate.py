@@ -17,10 +17,11 @@ import torch
 import inputs as forecast
 import network as xlstm
 import real
+import synthetic
 
-HORIZONS = {"ETTh1": (1, 24, 48), "ETTm1": (1, 24, 48), "los_speed": (1, 3, 6, 12), "PRSA": (1, 6, 12, 24),
-            "AirQuality": (1, 6, 12, 24), "i94": (1, 6, 12, 24), "parking": (1, 4, 12, 48),
-            "taxi": (1, 12, 24, 48)}
+HORIZONS = {"ETTh1": (1, 24, 48), "ETTm1": (1, 24, 48), "los_speed": (1, 3, 6, 12),
+            "PRSA": (1, 6, 12, 24), "AirQuality": (1, 6, 12, 24), "i94": (1, 6, 12, 24),
+            "parking": (1, 4, 12, 48), "taxi": (1, 12, 24, 48)}
 CHUNK = 512
 
 
@@ -41,37 +42,56 @@ def stream(model, features, reset):
     return torch.cat(out, 1)
 
 
-def simple(kept, batch, rows, origins, leads, field):
-    """Persistence (field last) or seasonal persistence with normal quantiles of their own errors."""
+def simple(batch, kept, rows, origins, leads, anchor):
+    """Persistence (anchor 0) or seasonal persistence (3) with normal quantiles of their errors."""
     part = forecast.anchors(batch, kept, rows, origins, leads)
-    centre = part["anchor"][..., 0 if field == "last" else 3]
-    if field == "last":
-        position = np.interp(np.log(leads), np.log(forecast.LEADS), np.arange(forecast.LEAD_COUNT))
-        lower = np.minimum(position.astype(int), forecast.LEAD_COUNT - 2)
+    if anchor == 0:
         error = kept["error_last"][rows, origins]
-        spread = error[:, lower] * (1 - (position - lower)) + error[:, lower + 1] * (position - lower)
+        spread = forecast.interpolate(error, part["lower"], part["share"])
     else:
-        spread = kept["error_season1"][rows, origins][:, None] * np.ones((1, len(leads)))
-    z = np.concatenate([-np.cumsum(forecast.QUANTILE_STEPS)[::-1], [0], np.cumsum(forecast.QUANTILE_STEPS)])
+        spread = kept["e_season1"][rows, origins][:, None] * np.ones((1, len(leads)))
+    up = np.cumsum(forecast.QUANTILE_STEPS)
+    steps = np.concatenate([-up[::-1], [0], up])
     spread = (spread / part["scale"][:, None])[..., None]
-    return torch.from_numpy((centre[..., None] + z * spread).astype(np.float32))
+    return torch.from_numpy((part["anchor"][..., anchor, None] + steps * spread).astype(np.float32))
 
 
 def score(quantiles, part, truth):
     """Per origin and lead in the data's unit: pinball, squared error of the mean, inside 80%."""
-    target = torch.from_numpy(((truth - part["last"][:, None]) / part["scale"][:, None]).astype(np.float32))
     scale = part["scale"][:, None]
+    target = torch.from_numpy(((truth - part["last"][:, None]) / scale).astype(np.float32))
+    inside = ((target >= quantiles[..., 0]) & (target <= quantiles[..., -1])).numpy()
     return {"pinball": forecast.pinball(quantiles, target).numpy() * scale,
             "squared": ((target - quantiles.mean(-1)).numpy() * scale) ** 2,
-            "inside": np.where(np.isnan(truth), np.nan,
-                               ((target >= quantiles[..., 0]) & (target <= quantiles[..., -1])).numpy())}
+            "inside": np.where(np.isnan(truth), np.nan, inside)}
+
+
+class Sums:
+    """Totals per span, forecaster and measure, for leads 1..H of one file."""
+
+    POWER = {"pinball": 1, "squared": 2, "inside": 0}
+
+    def __init__(self, leads):
+        self.leads = leads
+        self.totals = {}
+
+    def add(self, span, key, figures, spread):
+        for measure, value in figures.items():
+            value = value / spread[:, None] ** self.POWER[measure]
+            total = self.totals.setdefault((span, key, measure), np.zeros((2, len(self.leads))))
+            total[0] += np.nansum(value, 0)
+            total[1] += (~np.isnan(value)).sum(0)
+
+    def mean(self, span, key, measure, horizon):
+        total = self.totals[span, key, measure]
+        return (total[0, :horizon] / total[1, :horizon]).mean()
 
 
 def origins_of(batch, first, last, most, rng):
+    """At most `most` origins of each series, from first(i) to last(i)."""
     rows, ticks = [], []
     for i in range(len(batch["x"])):
-        to = min(last(i), batch["x"].shape[1] - 2)
-        at = np.arange(first(i), to)
+        at = np.arange(first(i), min(last(i), batch["x"].shape[1] - 2))
         if len(at) > most:
             at = np.sort(rng.choice(at, most, replace=False))
         rows.append(np.full(len(at), i))
@@ -79,81 +99,100 @@ def origins_of(batch, first, last, most, rng):
     return np.concatenate(rows), np.concatenate(ticks)
 
 
+def evaluate_batch(sums, models, batch, most, rng):
+    kept = forecast.track(batch)
+    features = forecast.inputs(batch, kept)
+    streams = {key: stream(model, features, reset) for key, (model, reset) in models.items()}
+    length = batch["x"].shape[1]
+    spread = np.nanstd(batch["x"], 1) + 1e-9
+    leads = sums.leads
+    spans = {"first": (lambda i: 0, lambda i: 2 * batch["season1"][i], 10 ** 9),
+             "later": (lambda i: length // 4, lambda i: length - leads[-1], most)}
+    for span, (first, last, count) in spans.items():
+        rows, origins = origins_of(batch, first, last, count, rng)
+        for cut in range(0, len(rows), 8192):
+            r, o = rows[cut:cut + 8192], origins[cut:cut + 8192]
+            at = o[:, None] + leads
+            truth = batch["x"][r[:, None], np.minimum(at, length - 1)]
+            truth = np.where(at < length, truth, np.nan)
+            part = forecast.anchors(batch, kept, r, o, leads)
+            nothing = torch.zeros(len(r), forecast.OUTPUTS)
+            said = {"closed": forecast.quantiles(nothing, part),
+                    "persistence": simple(batch, kept, r, o, leads, 0),
+                    "season": simple(batch, kept, r, o, leads, 3)}
+            for key, (model, _) in models.items():
+                with torch.no_grad():
+                    said[key] = forecast.quantiles(model.head(streams[key][r, o]), part)
+            for key, quantiles in said.items():
+                sums.add(span, key, score(quantiles, part, truth), spread[r])
+
+
 def evaluate(models, data, names, most, ticks_max):
-    """file -> span -> variant -> measure [leads]; models: name -> (model, reset)."""
+    """file -> Sums; models: name -> (model, whether its state is reset at every tick)."""
     rng = np.random.default_rng(0)
     table = {}
     for name in names:
-        leads = np.arange(1, max(HORIZONS[name]) + 1)
-        sums = {}
+        table[name] = Sums(np.arange(1, max(HORIZONS[name]) + 1))
         for values, step, start in data[name]:
             batch = real.batch_of(values[:, :ticks_max], step, start)
-            kept = forecast.track(batch)
-            features = forecast.inputs(batch, kept)
-            streams = {key: stream(model, features, reset) for key, (model, reset) in models.items()}
-            length = batch["x"].shape[1]
-            spread = np.nanstd(batch["x"], 1) + 1e-9
-            spans = {"first": (lambda i: 0, lambda i: 2 * batch["season1"][i]),
-                     "later": (lambda i: length // 4, lambda i: length - leads[-1])}
-            for span, (first, last) in spans.items():
-                rows, origins = origins_of(batch, first, last, most if span == "later" else 10 ** 9, rng)
-                for cut in range(0, len(rows), 8192):
-                    r, o = rows[cut:cut + 8192], origins[cut:cut + 8192]
-                    at = np.minimum(o[:, None] + leads, length - 1)
-                    truth = np.where(o[:, None] + leads < length, batch["x"][r[:, None], at], np.nan)
-                    part = forecast.anchors(batch, kept, r, o, leads)
-                    said = {"closed": forecast.quantiles(torch.zeros(len(r), forecast.OUTPUTS), part),
-                            "persistence": simple(kept, batch, r, o, leads, "last"),
-                            "season": simple(kept, batch, r, o, leads, "season")}
-                    for key, (model, _) in models.items():
-                        with torch.no_grad():
-                            said[key] = forecast.quantiles(model.head(streams[key][r, o]), part)
-                    for key, quantiles in said.items():
-                        figures = score(quantiles, part, truth)
-                        for measure, value in figures.items():
-                            power = {"pinball": 1, "squared": 2, "inside": 0}[measure]
-                            value = value / spread[r][:, None] ** power
-                            total = sums.setdefault((span, key, measure), np.zeros((2, len(leads))))
-                            total[0] += np.nansum(value, 0)
-                            total[1] += (~np.isnan(value)).sum(0)
-        table[name] = sums
+            evaluate_batch(table[name], models, batch, most, rng)
     return table
 
 
-def mean_to(table, name, span, key, measure, horizon):
-    total = table[name][span, key, measure]
-    return (total[0, :horizon] / total[1, :horizon]).mean()
-
-
 def report(table, models):
+    """One line a file and horizon, then ratios of pinball as geometric means over those lines."""
     keys = ["persistence", "season", "closed"] + list(models)
-    ratios = {}
-    for name, sums in table.items():
-        for horizon in HORIZONS[name]:
-            cells = []
-            for span in ("first", "later"):
-                figure = {key: mean_to(table, name, span, key, "pinball", horizon) for key in keys}
-                simple_best = min(figure["persistence"], figure["season"])
-                for key in models:
-                    ratios.setdefault((span, key, "closed"), []).append(figure[key] / figure["closed"])
-                    ratios.setdefault((span, key, "simple"), []).append(figure[key] / simple_best)
-                    square = {other: mean_to(table, name, span, other, "squared", horizon) for other in (key, "closed")}
-                    ratios.setdefault((span, key, "squared"), []).append(square[key] / square["closed"])
-                cells.append(" ".join("%s %.4f" % (key[:6], value) for key, value in figure.items()))
-                main = next(iter(models))
-                cells.append("mse %.3f c80 %.3f |" % (mean_to(table, name, span, main, "squared", horizon),
-                                                      mean_to(table, name, span, main, "inside", horizon)))
-            print("%-10s H=%-3d %s" % (name, horizon, "  ".join(cells)))
-    for key, values in ratios.items():
-        print("%-6s %-8s over %-8s geometric mean %.4f worst %.3f" % (
-            key + (np.exp(np.mean(np.log(values))), max(values))))
-    names = list(models)
-    if len(names) > 1:
-        for other in names[1:]:
-            for span in ("first", "later"):
-                logs = [np.log(mean_to(table, n, span, other, "pinball", h) / mean_to(table, n, span, names[0], "pinball", h))
-                        for n in table for h in HORIZONS[n]]
-                print("%s: %s over %s, pinball, geometric mean %.4f" % (span, other, names[0], np.exp(np.mean(logs))))
+    for span in ("first", "later"):
+        ratios = {}
+        print("\n%s" % {"first": "first two periods", "later": "last three quarters"}[span])
+        print("file       H   %s   mse %s   inside 80%%" % (
+            " ".join("%11s" % key for key in keys),
+            " ".join("%8s" % key for key in ["closed"] + list(models))))
+        for name, sums in table.items():
+            for horizon in HORIZONS[name]:
+                figure = {key: sums.mean(span, key, "pinball", horizon) for key in keys}
+                square = {key: sums.mean(span, key, "squared", horizon) for key in keys}
+                print("%-10s %-3d " % (name, horizon)
+                      + " ".join("%11.4f" % figure[key] for key in keys) + "   "
+                      + " ".join("%8.4f" % square[key] for key in ["closed"] + list(models)) + "   "
+                      + " ".join("%.3f" % sums.mean(span, key, "inside", horizon)
+                                 for key in models))
+                better = min(figure["persistence"], figure["season"])
+                for key in ["closed"] + list(models):
+                    add = lambda what, value: ratios.setdefault((key, what), []).append(value)
+                    add("over the better of persistence and season", figure[key] / better)
+                    if key != "closed":
+                        add("over closed", figure[key] / figure["closed"])
+                        add("over closed, squared", square[key] / square["closed"])
+                    if key.startswith("reset"):
+                        add("over kept", figure[key] / figure[key[len("reset "):]])
+        for (key, what), values in ratios.items():
+            print("%-12s %-42s geometric mean %.4f, worst %.3f" % (
+                key, what, np.exp(np.mean(np.log(values))), max(values)))
+
+
+def long_run(model, ticks, count=8):
+    """Synthetic series of many ticks: pinball over the closed form's, in ten parts of the way."""
+    rng = np.random.default_rng(3)
+    batch = synthetic.make(rng, count, ticks)
+    history = {name: value[:, :ticks] if value.ndim == 2 else value
+               for name, value in batch.items()}
+    kept = forecast.track(history)
+    features = stream(model, forecast.inputs(history, kept), False)
+    print("largest feature %.2f" % features.abs().max().item())
+    rows = np.repeat(np.arange(count), 2000)
+    for part in range(10):
+        origins = rng.integers(part * ticks // 10, (part + 1) * ticks // 10, len(rows))
+        at = forecast.anchors(history, kept, rows, origins)
+        truth = batch["x"][rows[:, None], origins[:, None] + forecast.LEADS]
+        with torch.no_grad():
+            said = forecast.quantiles(model.head(features[rows, origins]), at)
+        closed = forecast.quantiles(torch.zeros(len(rows), forecast.OUTPUTS), at)
+        lost, base = (np.nansum(score(quantiles, at, truth)["pinball"].reshape(count, -1), 1)
+                      for quantiles in (said, closed))
+        ratio = np.exp(np.mean(np.log(lost / base)))
+        print("ticks %7d to %7d: over closed %.3f" % (part * ticks // 10, (part + 1) * ticks // 10,
+                                                      ratio))
 
 
 def main():
@@ -161,21 +200,27 @@ def main():
     parser.add_argument("weights", nargs="+")
     parser.add_argument("--data", default="../../../../shared/data")
     parser.add_argument("--files", default=",".join(HORIZONS))
-    parser.add_argument("--most", type=int, default=400, help="origins of a series in the later span")
+    parser.add_argument("--most", type=int, default=400, help="origins a series, later span")
     parser.add_argument("--ticks", type=int, default=10 ** 9)
-    parser.add_argument("--reset", action="store_true", help="also with the state cleared at every tick")
+    parser.add_argument("--reset", action="store_true",
+                        help="also with the state cleared at every tick")
+    parser.add_argument("--long", type=int, metavar="TICKS",
+                        help="instead: synthetic series of this many ticks")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.long:
+        long_run(xlstm.load(options.weights[0])[0], options.long)
+        return
     models = {}
-    for path in options.weights:
+    for index, path in enumerate(options.weights):
         model, _ = xlstm.load(path)
-        model.eval()
-        key = "net%d" % len(models)
+        key = "net%d" % index
         models[key] = (model, False)
         if options.reset:
-            models["reset" + key] = (model, True)
+            models["reset " + key] = (model, True)
     began = time.time()
-    table = evaluate(models, real.load(options.data), options.files.split(","), options.most, options.ticks)
+    table = evaluate(models, real.load(options.data), options.files.split(","), options.most,
+                     options.ticks)
     report(table, models)
     print("%.0f s" % (time.time() - began))
 

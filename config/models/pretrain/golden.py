@@ -18,12 +18,13 @@ LEADS = np.array([1, 2, 5, 24, 40])
 
 
 def case():
-    """Series 0: a day of 24 ticks known from the start, no long season. Series 1: seasons of 10 and 30
-    ticks known from tick 25 on, no clock on the wall. Both have gaps."""
+    """Series 0: a day of 24 ticks known from the start, no long season. Series 1: seasons of 10
+    and 30 ticks known from tick 25 on, no clock on the wall. Both have gaps."""
     rng = np.random.default_rng(7)
     t = np.arange(TICKS)
     x = np.stack([20 + 5 * np.sin(2 * np.pi * t / 24) + rng.normal(0, 0.5, TICKS),
-                  np.round(100 * np.exp(0.3 * np.cos(2 * np.pi * t / 10) + 0.1 * rng.normal(size=TICKS)))])
+                  np.round(100 * np.exp(0.3 * np.cos(2 * np.pi * t / 10)
+                                        + 0.1 * rng.normal(size=TICKS)))])
     x[0, 30:36] = np.nan
     x[1, [5, 6, 40]] = np.nan
     x[1, 50:] += 80
@@ -43,7 +44,8 @@ def main():
     rows, origins = np.repeat([0, 1], TICKS), np.tile(np.arange(TICKS), 2)
     part = forecast.anchors(batch, kept, rows, origins, LEADS)
     with torch.no_grad():
-        features, state = model.features(torch.from_numpy(inputs).transpose(0, 1).contiguous(), model.start(2))
+        tokens = torch.from_numpy(inputs).transpose(0, 1).contiguous()
+        features, state = model.features(tokens, model.start(2))
         features = features.transpose(0, 1)
         outputs = model.head(features)
         said = forecast.quantiles(outputs.reshape(-1, forecast.OUTPUTS), part).numpy()

@@ -92,7 +92,8 @@ class Norm(nn.Module):
         if self.groups == 1:
             return F.layer_norm(x, x.shape[-1:], 1 + self.weight, None, EPSILON)
         heads = x.view(*x.shape[:-1], self.groups, -1)
-        return F.layer_norm(heads, heads.shape[-1:], None, None, EPSILON).view(x.shape) * (1 + self.weight)
+        normed = F.layer_norm(heads, heads.shape[-1:], None, None, EPSILON)
+        return normed.view(x.shape) * (1 + self.weight)
 
 
 class Convolution(nn.Module):
@@ -164,12 +165,12 @@ class SlstmBlock(nn.Module):
         self.xlstm.igate = Headwise(heads, units, small)
         self.xlstm.zgate = Headwise(heads, units, small)
         self.xlstm.ogate = Headwise(heads, units, small)
-        self.xlstm.slstm_cell = nn.Module()
-        self.xlstm.slstm_cell._recurrent_kernel_ = nn.Parameter(torch.zeros(heads, 4 * units, units))
+        self.xlstm.slstm_cell = cell = nn.Module()
+        cell._recurrent_kernel_ = nn.Parameter(torch.zeros(heads, 4 * units, units))
         bias = torch.zeros(4, heads, units)
         exponent = 0.3 + 1.3 * index / max(blocks - 1, 1)
         bias[1] = 5 - 12 * (torch.arange(units) / (units - 1.0)) ** exponent
-        self.xlstm.slstm_cell._bias_ = nn.Parameter(bias)
+        cell._bias_ = nn.Parameter(bias)
         self.xlstm.group_norm = Norm(width, heads)
         self.ffn_norm = Norm(width)
         self.ffn = FeedForward(width, blocks)
@@ -271,14 +272,17 @@ class MlstmBlock(nn.Module):
         return x + layer.proj_down(hidden * F.silu(z)), [window] + memory
 
 
+MATRIX_UNITS = 16  # width of an mLSTM head
+
+
 class Network(nn.Module):
     def __init__(self, inputs, outputs, arrangement="sss", width=64, heads=4):
         super().__init__()
-        kinds = {"s": SlstmBlock, "m": MlstmBlock}
+        kinds = {"s": (SlstmBlock, heads), "m": (MlstmBlock, round_up(2 * width) // MATRIX_UNITS)}
         self.arrangement, self.width, self.heads = arrangement, width, heads
         self.embed = Linear(inputs, width, 1 / math.sqrt(inputs), True)
         self.blocks = nn.ModuleList(
-            kinds[kind](width, heads if kind == "s" else round_up(2 * width) // 16, index, len(arrangement))
+            kinds[kind][0](width, kinds[kind][1], index, len(arrangement))
             for index, kind in enumerate(arrangement))
         self.post_blocks_norm = Norm(width)
         self.head = Linear(width, outputs, 0, True)
@@ -304,19 +308,15 @@ class Network(nn.Module):
                 if not (name.endswith("weight") and "norm" not in name)]
 
 
-def select_series(state, index):
-    """The states of some series of a batch; each kind of block keeps its series elsewhere."""
-    return [[part[:, index] if place == 0 else part[index] for place, part in enumerate(block)]
-            for block in state]
-
-
 # --- files ------------------------------------------------------------------------------------
 
 def save(network, path, metadata):
     """float32 safetensors, tensors in the order of their names, sLSTM biases flat."""
     metadata = {key: str(value) for key, value in metadata.items()}
-    tensors = {name: value.detach().numpy().astype("<f4") for name, value in network.state_dict().items()}
-    tensors = {name: value.ravel() if name.endswith("_bias_") else value for name, value in tensors.items()}
+    tensors = {}
+    for name, value in network.state_dict().items():
+        value = value.detach().numpy().astype("<f4")
+        tensors[name] = value.ravel() if name.endswith("_bias_") else value
     header, offset, blobs = {"__metadata__": metadata}, 0, []
     for name in sorted(tensors):
         blob = tensors[name].tobytes()

@@ -22,10 +22,11 @@ def numbers(texts, missing=()):
 def seconds(text):
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y/%m/%d %H:%M"):
         try:
-            return datetime.datetime.strptime(text, form).replace(tzinfo=datetime.timezone.utc).timestamp()
+            time = datetime.datetime.strptime(text, form)
         except ValueError:
             continue
-    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc).timestamp()
+        return time.replace(tzinfo=datetime.timezone.utc).timestamp()
+    raise ValueError("not a time: " + text)
 
 
 def table(path, time, columns, missing=()):
@@ -61,24 +62,27 @@ def load(root):
     for path in sorted(glob.glob(os.path.join(root, "iot", "prsa", "*.csv.gz"))):
         content = rows(path)
         places = [content[0].index(name) for name in columns]
-        values = np.array([numbers([row[place] for place in places], ("NA",)) for row in content[1:]]).T
-        out["PRSA"].append((values, 3600, seconds("2013-03-01 00:00:00")))
+        values = [numbers([row[place] for place in places], ("NA",)) for row in content[1:]]
+        out["PRSA"].append((np.array(values).T, 3600, seconds("2013-03-01 00:00:00")))
     content = rows(os.path.join(root, "iot", "AirQualityUCI.csv.gz"))
     values = np.array([numbers(row[1:], ("-200", "-200.0")) for row in content[1:]]).T
     out["AirQuality"] = [(values, 3600, seconds(content[1][0]))]
     content = rows(os.path.join(root, "traffic", "i94_metro_volume.csv.gz"))
     place = content[0].index("date_time")
     times = [seconds(row[place]) for row in content[1:]]
-    out["i94"] = [(gridded(times, numbers([row[-1] for row in content[1:]]), 3600)[None], 3600, times[0])]
+    values = numbers([row[-1] for row in content[1:]])
+    out["i94"] = [(gridded(times, values, 3600)[None], 3600, times[0])]
     content = rows(os.path.join(root, "iot", "aarhus_parking.csv.gz"))
     out["parking"] = []
     for garage in sorted({row[4] for row in content[1:]}):
         mine = [row for row in content[1:] if row[4] == garage]
         times = [seconds(row[1]) for row in mine]
-        out["parking"].append((gridded(times, numbers([row[0] for row in mine]), 1800)[None], 1800, times[0]))
+        values = numbers([row[0] for row in mine])
+        out["parking"].append((gridded(times, values, 1800)[None], 1800, times[0]))
     content = rows(os.path.join(root, "nab", "realKnownCause", "nyc_taxi.csv.gz"))
     times = [seconds(row[0]) for row in content[1:]]
-    out["taxi"] = [(gridded(times, numbers([row[1] for row in content[1:]]), 1800)[None], 1800, times[0])]
+    values = numbers([row[1] for row in content[1:]])
+    out["taxi"] = [(gridded(times, values, 1800)[None], 1800, times[0])]
     return out
 
 

@@ -35,7 +35,8 @@ def shape_of_day(rng, usual=False):
         top = rng.integers(1, 9)
         order = np.arange(1, top + 1)
         size = rng.normal(size=top) * order ** -rng.uniform(0.5, 2.5)
-        y = (size[:, None] * np.sin(2 * np.pi * (order[:, None] * grid + rng.random((top, 1))))).sum(0)
+        angle = 2 * np.pi * (order[:, None] * grid + rng.random((top, 1)))
+        y = (size[:, None] * np.sin(angle)).sum(0)
     elif kind == "bumps":
         y = np.zeros(512)
         for _ in range(rng.integers(1, 4)):
@@ -43,7 +44,8 @@ def shape_of_day(rng, usual=False):
             y += rng.uniform(0.3, 1) * np.exp(-0.5 * (distance / rng.uniform(0.015, 0.15)) ** 2)
         y *= rng.choice([1, 1, -1])
     elif kind == "sun":
-        y = np.maximum(0, np.cos(2 * np.pi * (grid - rng.random())) + rng.uniform(-0.4, 0.4)) ** rng.uniform(0.7, 2)
+        height = np.cos(2 * np.pi * (grid - rng.random())) + rng.uniform(-0.4, 0.4)
+        y = np.maximum(0, height) ** rng.uniform(0.7, 2)
     elif kind == "box":
         width = rng.uniform(0.05, 0.6)
         distance = np.abs((grid - rng.random() + 0.5) % 1 - 0.5)
@@ -84,7 +86,8 @@ def daily(rng, phase, day_of_week):
         if kind == 0:
             y = np.where(rest, rng.uniform(0, 1) * y + rng.normal() * 0.5, y)
         elif kind == 1:
-            y = np.where(rest, shape_of_day(rng, usual)(phase) * rng.uniform(0.2, 1) + rng.normal() * 0.7, y)
+            other = shape_of_day(rng, usual)(phase) * rng.uniform(0.2, 1) + rng.normal() * 0.7
+            y = np.where(rest, other, y)
         elif kind == 2:
             y = y * rng.uniform(0.4, 1.3, 7)[day_of_week] + rng.normal(size=7)[day_of_week] * 0.3
         else:
@@ -120,13 +123,14 @@ def regimes(rng, ticks):
     dwell = log_uniform(rng, 4, 600)
     levels = rng.normal(size=rng.integers(2, 5))
     ends = np.cumsum(1 + rng.exponential(dwell, size=int(3 * ticks / dwell) + 4)).astype(int)
-    return levels[rng.integers(len(levels), size=len(ends) + 1)[np.searchsorted(ends, np.arange(ticks))]]
+    held = rng.integers(len(levels), size=len(ends) + 1)
+    return levels[held[np.searchsorted(ends, np.arange(ticks))]]
 
 
 def transform(rng, y, noise):
     """What a sensor makes of the quantity; y is standardised."""
-    kind = rng.choice(["none", "exp", "power", "floor", "ceiling", "both", "count", "rare", "switch"],
-                      p=[0.44, 0.12, 0.05, 0.08, 0.08, 0.06, 0.09, 0.04, 0.04])
+    kind = rng.choice(["none", "exp", "power", "floor", "ceiling", "both", "count", "rare",
+                       "switch"], p=[0.44, 0.12, 0.05, 0.08, 0.08, 0.06, 0.09, 0.04, 0.04])
     if kind == "exp":
         y = np.exp(np.clip(y * rng.uniform(0.3, 1.1), -6, 6))
     elif kind == "power":
@@ -139,12 +143,14 @@ def transform(rng, y, noise):
         low = rng.uniform(0.02, 0.5)
         y = np.clip(y, np.quantile(y, low), np.quantile(y, rng.uniform(low + 0.2, 0.99)))
     elif kind == "count":
-        return rng.poisson(log_uniform(rng, 0.2, 60) * np.exp(np.clip(y * rng.uniform(0.2, 0.9), -4, 3))) * 1.0
+        rate = log_uniform(rng, 0.2, 60) * np.exp(np.clip(y * rng.uniform(0.2, 0.9), -4, 3))
+        return rng.poisson(rate) * 1.0
     elif kind == "rare":
         chance = 1 / (1 + np.exp(-(y * rng.uniform(0.3, 2) - rng.uniform(0.5, 3))))
         return (rng.random(len(y)) < chance) * rng.gamma(2, 1, len(y))
     elif kind == "switch":
-        return (y > np.quantile(y, rng.uniform(0.2, 0.8))) * 1.0 + noise * rng.choice([0, 0.02, 0.1])
+        y = (y > np.quantile(y, rng.uniform(0.2, 0.8))) * 1.0
+        return y + noise * rng.choice([0, 0.02, 0.1])
     if kind in ("floor", "ceiling", "both") and rng.random() < 0.6:
         y = y + noise * log_uniform(rng, 0.02, 0.4)
     return y
@@ -181,7 +187,7 @@ def lose(rng, y, ticks):
             y[at:at + 1 + int(rng.exponential(length))] = np.nan
     if rng.random() < 0.05:
         at = rng.integers(1, ticks)
-        y[at:at + int(log_uniform(rng, 20, 400))] = np.nan
+        y[at:at + int(log_uniform(rng, 20, 1000))] = np.nan
     return y
 
 
@@ -193,35 +199,34 @@ def make(rng, count, ticks, future=512):
     smooth = first_order(first_order(rng.normal(size=(count, length)), pace), pace)
     batch = {"x": np.empty((count, length)), "day": np.full((count, length), np.nan),
              "week": np.full((count, length), np.nan),
-             "season1": np.zeros(count, int), "season2": np.zeros(count, int), "awake": np.zeros(count, int)}
+             "season1": np.zeros(count, int), "season2": np.zeros(count, int),
+             "awake": np.zeros(count, int)}
     for i in range(count):
         one(rng, batch, i, ticks, [rough[i], slow[i], smooth[i]])
     return batch
 
 
-def one(rng, batch, i, ticks, processes):
-    length = len(processes[0])
-    per_day = rng.choice(DAYS, p=DAY_SHARES)
-    start = rng.integers(7 * per_day)
+def rhythms(rng, kind, length, per_day, start):
+    """The parts of a series that repeat, the first about unit variance, and the cycle's period."""
     clock = start + np.arange(length)
-    phase = clock / per_day
-    kind = rng.choice(["daily", "cycle", "none"], p=[0.66, 0.12, 0.22])
-    rough, slow, smooth = processes
-    noise = white(rng, length)
-
-    # parts, each about unit variance, then their sizes
-    parts = []
     if kind == "daily":
-        rhythm = daily(rng, phase - start // per_day, (clock // per_day) % 7)
-        parts.append(rhythm)
+        phase = clock / per_day - start // per_day
+        parts = [daily(rng, phase, (clock // per_day) % 7)]
         if rng.random() < 0.15:
-            parts.append(log_uniform(rng, 0.1, 0.6) * cycle(rng, length, log_uniform(rng, 4, 2 * per_day)))
+            period = log_uniform(rng, 4, 2 * per_day)
+            parts.append(log_uniform(rng, 0.1, 0.6) * cycle(rng, length, period))
+        return parts, 0
     if kind == "cycle":
         period = log_uniform(rng, 5, 400)
-        whole = rng.random() < 0.7
-        period = round(period) if whole else period
-        rhythm = cycle(rng, length, period)
-        parts.append(rhythm)
+        period = round(period) if rng.random() < 0.7 else period
+        return [cycle(rng, length, period)], period
+    return [], 0
+
+
+def drifts(rng, kind, rough, slow, smooth):
+    """The parts that wander."""
+    length = len(rough)
+    parts = []
     if rng.random() < 0.75:
         parts.append(slow * log_uniform(rng, 0.1, 3))
     if rng.random() < 0.4 or kind == "none":
@@ -234,25 +239,32 @@ def one(rng, batch, i, ticks, processes):
         parts.append(np.cumsum(rng.normal(size=length)) * log_uniform(rng, 0.003, 0.2))
     if rng.random() < 0.15:
         parts.append(rng.normal() * np.linspace(0, rng.uniform(0.2, 4), length))
-    ripple = noise * log_uniform(rng, 0.01, 1)
+    return parts
+
+
+def combine(rng, kind, repeating, wandering, slow):
+    """Sums, or products, with noise that may follow the rhythm."""
+    length = len(slow)
+    noise = white(rng, length) * log_uniform(rng, 0.01, 1)
     if rng.random() < 0.25:
-        ripple = ripple * np.exp(np.clip(rng.normal() * (rhythm if kind != "none" else slow), -2, 2))
-    parts.append(ripple)
+        follows = repeating[0] if repeating else slow
+        noise = noise * np.exp(np.clip(rng.normal() * follows, -2, 2))
+    parts = repeating + wandering + [noise]
     if kind == "daily" and rng.random() < 0.3 and len(parts) > 2:
         envelope = np.exp(np.clip(sum(parts[1:]) * 0.5, -3, 3))
-        y = envelope * (rhythm - rhythm.min() + rng.uniform(0, 1))
-    else:
-        y = sum(parts)
+        return envelope * (parts[0] - parts[0].min() + rng.uniform(0, 1))
+    return sum(parts)
 
-    y = transform(rng, standard(y), white(rng, length))
-    y = disturb(rng, y)
+
+def place(rng, y):
+    """Unit and offset of a sensor."""
     y = y * 10 ** rng.uniform(-2, 3)
-    spread = y.std() + 1e-9
-    offset = rng.choice(["none", "near", "far"], p=[0.5, 0.35, 0.15])
-    if offset != "none":
-        y = y + spread * rng.normal() * (4 if offset == "near" else 60)
-    batch["x"][i] = lose(rng, y, ticks)
+    offset = rng.choice([0, 4, 60], p=[0.5, 0.35, 0.15])
+    return y + (y.std() + 1e-9) * rng.normal() * offset
 
+
+def calendar(rng, batch, i, kind, per_day, period, phase):
+    """What the daemon would know of seasons and clock: the day, a found cycle, nothing, or wrong."""
     known = rng.random()
     if kind == "cycle":
         if known < 0.65:
@@ -264,8 +276,22 @@ def one(rng, batch, i, ticks, processes):
         batch["season1"][i] = per_day
         if rng.random() < 0.08:
             batch["awake"][i] = int(rng.uniform(1.5, 4) * per_day)
-    if batch["season1"][i] == per_day and 7 * per_day <= WEEK_TICKS_MAX and rng.random() < 0.85:
+    if (batch["season1"][i] == per_day and 7 * per_day <= WEEK_TICKS_MAX
+            and rng.random() < 0.85):
         batch["season2"][i] = 7 * per_day
     if rng.random() < 0.85:
         batch["day"][i] = phase % 1
         batch["week"][i] = (phase / 7) % 1
+
+
+def one(rng, batch, i, ticks, processes):
+    length = len(processes[0])
+    per_day = rng.choice(DAYS, p=DAY_SHARES)
+    start = rng.integers(7 * per_day)
+    kind = rng.choice(["daily", "cycle", "none"], p=[0.66, 0.12, 0.22])
+    repeating, period = rhythms(rng, kind, length, per_day, start)
+    y = combine(rng, kind, repeating, drifts(rng, kind, *processes), processes[1])
+    y = transform(rng, standard(y), white(rng, length))
+    y = place(rng, disturb(rng, y))
+    batch["x"][i] = lose(rng, y, ticks)
+    calendar(rng, batch, i, kind, per_day, period, (start + np.arange(length)) / per_day)
