@@ -27,7 +27,7 @@ static const char sql[] =
 	" (SELECT datetime(max(last_ms)/1000,'unixepoch') FROM health) AS last_reading,"
 	" (SELECT round((julianday('now')-2440587.5)*86400-max(last_ms)/1000.0,1) FROM health)"
 	"  AS last_reading_age_s,"
-	" round(json_extract(body,'$.readings')/json_extract(body,'$.uptime'),1)"
+	" round(1.0*json_extract(body,'$.readings')/json_extract(body,'$.uptime'),1)"
 	"  AS readings_per_s,"
 	" json_extract(body,'$.lag.mean') AS forecast_lag_s,"
 	" (SELECT sum(value) FROM json_each(body,'$.refused')) AS readings_refused,"
