@@ -213,14 +213,17 @@ static int put_history(struct store *store, const struct journal *journal) {
 	return r;
 }
 
+/* Keeps the floor, unless an earlier journal's was higher, and drops what lies below it. */
 static int raise_floor(struct store *store, const struct journal *journal) {
 	char text[NUM_TEXT_MAX];
 	sqlite3_stmt *s = store->statements[DROP_PENDING];
-	size_t length = num_write_int(text, (int64_t)journal->floor);
 
-	int r = put_meta(store, &(struct meta_row){ SPAN("floor"), span_of(text, length) });
-	if (r < 0)
-		return r;
+	if (journal->floor > store->floor) {
+		size_t length = num_write_int(text, (int64_t)journal->floor);
+		int r = put_meta(store, &(struct meta_row){ SPAN("floor"), span_of(text, length) });
+		if (r < 0)
+			return r;
+	}
 
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)journal->floor);
 	sqlite3_bind_int64(s, 2, DROP_MIN + 2 * (sqlite3_int64)journal->reading_count);
@@ -268,6 +271,8 @@ int store_commit(struct store *store, const struct journal *journal) {
 		return r;
 	}
 
+	if (journal->floor > store->floor)
+		store->floor = journal->floor;
 	store->stats.commits++;
 	store->stats.readings += journal->reading_count;
 	store->stats.rows += journal->reading_count;

@@ -52,7 +52,7 @@ int journal_state(struct journal *journal, const struct state_row *row, void **r
 
 /* Every detector's saved state, with this journal's, contains all of its readings up to this
  * sequence: recovery begins after it, and what waits is dropped so far. A daemon that keeps no
- * states says so with each journal's last sequence. Floors only rise. */
+ * states says so with each journal's last sequence. A floor below an earlier one changes nothing. */
 void journal_floor(struct journal *journal, uint64_t sequence);
 
 int journal_model(struct journal *journal, const struct model_row *row);

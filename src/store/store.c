@@ -245,7 +245,8 @@ static int open_database(
 		if (r < 0)
 			return r;
 	}
-	return prepare_statements(store);
+	r = prepare_statements(store);
+	return r < 0 ? r : store_floor(store, &store->floor);
 }
 
 static void describe_refusal(struct store_refusal *refusal, const struct store *store, int r) {

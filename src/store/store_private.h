@@ -40,6 +40,7 @@ struct store {
 	uint64_t wal_copied; /* of them, in the database by the last checkpoint */
 	uint64_t checkpoint_pages;
 	uint64_t checkpoint_next; /* pages held at which the next checkpoint is due */
+	uint64_t floor; /* the highest that has been committed */
 	int64_t prune_after; /* series at which the round of pruning stands; -1: before all */
 	struct reading_row *sorted; /* room to bring a journal's readings in order */
 	size_t sorted_capacity;

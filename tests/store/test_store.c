@@ -339,6 +339,11 @@ static void what_states_contain_waits_no_longer(void **state) {
 	assert_int_equal(store_floor(store, &sequence), 0);
 	assert_int_equal(sequence, 3);
 
+	journal_floor(&journal, 2);
+	fixture_commit(store, &journal);
+	assert_int_equal(store_floor(store, &sequence), 0);
+	assert_int_equal(sequence, 3);
+
 	/* A reading that its own journal's floor has passed never waits. */
 	fixture_add_reading(&journal, 1, 6, 1, 6);
 	journal_floor(&journal, 6);
@@ -385,6 +390,28 @@ static void transient_readings_wait_but_are_no_history(void **state) {
 	fixture_commit(store, &journal);
 	assert_waiting(store, 0, "1/1:8:0:1 ");
 	assert_string_equal(fixture_ask(fixture, "SELECT count(*) FROM reading"), "0");
+	journal_finish(&journal);
+	store_close(store);
+}
+
+static void the_latest_past_readings_of_a_detector_come_in_the_order_of_time(void **state) {
+	const struct fixture *fixture = *state;
+	struct store *store = fixture_open(fixture);
+	struct journal journal = { 0 };
+	struct text text = { 0 };
+
+	fixture_add_pump(&journal, 1);
+	fixture_add_pump(&journal, 2);
+	for (int i = 1; i <= 4; i++) {
+		fixture_add_reading(&journal, 2, 10 * i, i, (uint64_t)i);
+		fixture_add_reading(&journal, 3, 10 * i, i, (uint64_t)i + 4);
+	}
+	fixture_add_reading(&journal, 1, 5, 9, 9);
+	fixture_commit(store, &journal);
+	assert_int_equal(store_each_past_reading(store, 1, 2, write_waiting, &text), 0);
+	text_add_char(&text, '\0');
+	assert_string_equal(text.data, "1/1:5:9:0 1/2:30:3:0 1/2:40:4:0 ");
+	text_finish(&text);
 	journal_finish(&journal);
 	store_close(store);
 }
@@ -626,6 +653,7 @@ int main(void) {
 		FIXTURE_TEST(what_states_contain_waits_no_longer),
 		FIXTURE_TEST(a_floor_that_rises_far_is_worked_off_over_several_commits),
 		FIXTURE_TEST(transient_readings_wait_but_are_no_history),
+		FIXTURE_TEST(the_latest_past_readings_of_a_detector_come_in_the_order_of_time),
 		FIXTURE_TEST(names_cannot_leave_their_place),
 		FIXTURE_TEST(a_forecast_of_the_same_issue_replaces_the_earlier),
 		FIXTURE_TEST(only_the_latest_forecast_is_kept_where_that_is_wanted),
