@@ -77,14 +77,25 @@ static bool take_number(struct span *rest, size_t count, int *ret_number) {
 	return true;
 }
 
-/* "2026-11-22" as days since 1970. */
+/* Takes two digits, or one. */
+static bool take_short_number(struct span *rest, int *ret_number) {
+	return take_number(rest, 2, ret_number) || take_number(rest, 1, ret_number);
+}
+
+/* "2026-11-22", and as spreadsheets write it "2026/3/9", as days since 1970. */
 static bool take_date(struct span *rest, int64_t *ret_days) {
 	int year, month, day;
 
-	if (!take_number(rest, 4, &year) || !take_char(rest, '-') ||
-		!take_number(rest, 2, &month) || !take_char(rest, '-') ||
-		!take_number(rest, 2, &day))
+	if (!take_number(rest, 4, &year))
 		return false;
+	if (take_char(rest, '/')) {
+		if (!take_short_number(rest, &month) || !take_char(rest, '/') ||
+			!take_short_number(rest, &day))
+			return false;
+	} else if (!take_char(rest, '-') || !take_number(rest, 2, &month) ||
+		   !take_char(rest, '-') || !take_number(rest, 2, &day)) {
+		return false;
+	}
 	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
 		return false;
 	*ret_days = days_from_date(year, month, day);
@@ -105,7 +116,8 @@ static bool take_fraction(struct span *rest, int *ret_ms) {
 static bool take_clock(struct span *rest, int64_t *ret_ms) {
 	int hour, minute, second = 0, fraction = 0;
 
-	if (!take_number(rest, 2, &hour) || !take_char(rest, ':') || !take_number(rest, 2, &minute))
+	if (!take_short_number(rest, &hour) || !take_char(rest, ':') ||
+		!take_number(rest, 2, &minute))
 		return false;
 	if (take_char(rest, ':')) {
 		if (!take_number(rest, 2, &second))
@@ -180,7 +192,7 @@ int timestamp_from_number(double number, int64_t *ret_ms) {
 static bool looks_like_date(struct span text) {
 	int year;
 
-	return take_number(&text, 4, &year) && take_char(&text, '-');
+	return take_number(&text, 4, &year) && (take_char(&text, '-') || take_char(&text, '/'));
 }
 
 int timestamp_read(struct span text, int64_t *ret_ms) {

@@ -19,8 +19,8 @@
 
 /* Reads Unix seconds with fractions ("1790000000.25"), RFC 3339 ("2026-11-22T03:24:19.5Z",
  * "2026-11-22 03:24:19+01:00"; without an offset UTC is meant, seconds may be left out) or a date
- * alone. Numbers too large for seconds are taken for milli-, micro- or nanoseconds.
- * 0, E_SYNTAX, or E_TIME outside 1970 to 2200. */
+ * alone; also as spreadsheets write them, "2026/3/9 7:30". Numbers too large for seconds are taken
+ * for milli-, micro- or nanoseconds. 0, E_SYNTAX, or E_TIME outside 1970 to 2200. */
 int timestamp_read(struct span text, int64_t *ret_ms);
 
 /* The same for a number that has been read already. 0 or E_TIME. */

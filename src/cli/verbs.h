@@ -14,6 +14,7 @@ enum verb_status {
 };
 
 int accuracy_run(int argc, char **argv);
+int backtest_run(int argc, char **argv);
 int forecast_run(int argc, char **argv);
 int learning_run(int argc, char **argv);
 int model_run(int argc, char **argv);

@@ -27,7 +27,7 @@ struct member {
 
 /* Detectors with the same options share a layout. */
 struct shared_layout {
-	struct layout layout;
+	struct row_layout layout;
 	struct shared_layout *next;
 };
 
@@ -83,7 +83,7 @@ static void *find_row(
 	return member && channel < CHANNELS_MAX ? member->forecaster.rows[channel] : NULL;
 }
 
-static const struct layout *share_layout(
+static const struct row_layout *share_layout(
 	struct engine *engine, const struct forecast_options *options) {
 	for (struct shared_layout *l = engine->layouts; l; l = l->next)
 		if (memcmp(&l->layout.options, options, sizeof(*options)) == 0)
@@ -91,7 +91,7 @@ static const struct layout *share_layout(
 	struct shared_layout *shared = calloc(1, sizeof(*shared));
 	if (!shared)
 		return NULL;
-	layout_init(&shared->layout, options);
+	row_layout_init(&shared->layout, options);
 	shared->next = engine->layouts;
 	engine->layouts = shared;
 	return &shared->layout;
@@ -117,7 +117,7 @@ static int add_member(struct engine *engine, struct detector *detector,
 	if (r < 0)
 		return r;
 
-	const struct layout *layout = share_layout(engine, options);
+	const struct row_layout *layout = share_layout(engine, options);
 	struct member *member = layout ? calloc(1, sizeof(*member)) : NULL;
 	if (!member)
 		return -ENOMEM;
@@ -317,11 +317,28 @@ uint32_t engine_scores(const struct engine *engine, const struct detector *detec
 	return row.layout->horizon;
 }
 
-double engine_expert_forecast(const struct engine *engine, const struct detector *detector,
-	uint32_t channel, enum expert expert, uint32_t lead) {
+/* Opens the row of a series; false if there is nothing in it yet. */
+static bool open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,
+	struct row *ret_row) {
 	void *bytes = find_row(engine, detector, channel);
 	if (!bytes)
-		return NAN;
-	struct row row = row_open(find(engine, detector)->forecaster.layout, bytes);
-	return row_is_fresh(&row) ? NAN : row_expert_forecast(&row, expert, lead);
+		return false;
+	*ret_row = row_open(find(engine, detector)->forecaster.layout, bytes);
+	return !row_is_fresh(ret_row);
+}
+
+bool engine_expert_forecasts(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, double (*to)[HORIZON_MAX]) {
+	struct row row;
+	if (!open_row(engine, detector, channel, &row))
+		return false;
+	row_expert_forecasts(&row, to);
+	return true;
+}
+
+uint32_t engine_season(
+	const struct engine *engine, const struct detector *detector, uint32_t channel) {
+	struct row row;
+	bool known = open_row(engine, detector, channel, &row);
+	return known ? row.head->seasonal[SLOT_SLOW].period : 0;
 }

@@ -102,9 +102,14 @@ int engine_state_tick(const struct engine *engine, const struct detector *detect
 uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, struct score *to);
 
-/* What one expert alone forecast at the newest tick for a lead, in the unit of the readings; NAN if
- * it is asleep or unknown. Of leads beyond 64 only some ticks' forecasts are kept. */
-double engine_expert_forecast(const struct engine *engine, const struct detector *detector,
-	uint32_t channel, enum expert expert, uint32_t lead);
+/* What each expert alone forecast at the newest tick, to [EXPERTS][HORIZON_MAX], in the unit of the
+ * readings; NAN where it is asleep. (Of leads beyond 64 only some ticks' forecasts are kept, the
+ * others are NAN.) False for a series that is not known. */
+bool engine_expert_forecasts(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, double (*to)[HORIZON_MAX]);
+
+/* The season that the series is taken to have, ticks; 0: none yet. */
+uint32_t engine_season(
+	const struct engine *engine, const struct detector *detector, uint32_t channel);
 
 #endif

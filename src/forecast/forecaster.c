@@ -113,10 +113,13 @@ void forecaster_step(const struct forecaster *forecaster, const struct tick *tic
 	}
 }
 
-double row_expert_forecast(const struct row *row, enum expert expert, uint32_t h) {
+void row_expert_forecasts(const struct row *row, double (*to)[HORIZON_MAX]) {
 	struct lead lead = FIRST_LEAD;
-	while (lead.h < h)
-		lead = lead_next(lead);
-	const struct pending *pending = row_pending(row, lead, row->tick);
-	return pending ? row->anchor + row->scale * (double)pending->experts[expert] : NAN;
+	for (; lead.h <= row->layout->horizon; lead = lead_next(lead)) {
+		const struct pending *pending = row_pending(row, lead, row->tick);
+		for (int e = 0; e < EXPERTS; e++)
+			to[e][lead.h - 1] =
+				pending ? row->anchor + row->scale * (double)pending->experts[e]
+					: NAN;
+	}
 }

@@ -9,7 +9,7 @@
  * settles the forecasts whose observation it is, learns, and forecasts. Pure computation over rows.
  */
 struct forecaster {
-	const struct layout *layout;
+	const struct row_layout *layout;
 	int64_t step_ms;
 	uint32_t channels;
 	void *rows[CHANNELS_MAX]; /* NULL: no room, the channel is passed over */
@@ -37,8 +37,8 @@ struct outlook {
 void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
 	struct workspace *workspace, struct outlook *outlooks);
 
-/* The newest forecast of an expert for lead h in the unit of the readings; NAN if it is asleep or
- * the newest tick is not among the kept origins of that lead. */
-double row_expert_forecast(const struct row *row, enum expert expert, uint32_t h);
+/* The experts' forecasts at the newest tick, in the unit of the readings; NAN where one is asleep or
+ * the tick is not among the kept origins of a lead. */
+void row_expert_forecasts(const struct row *row, double (*to)[HORIZON_MAX]);
 
 #endif

@@ -11,7 +11,7 @@ static uint32_t lags_of(enum linear kind) {
 	return kind == LINEAR_LONG ? LAGS_LONG : LAGS_SHORT;
 }
 
-uint32_t inputs_count(const struct layout *layout, enum linear kind) {
+uint32_t inputs_count(const struct row_layout *layout, enum linear kind) {
 	uint32_t count = 2 + lags_of(kind);
 	if (kind == LINEAR_SEASON)
 		return count;
@@ -21,7 +21,7 @@ uint32_t inputs_count(const struct layout *layout, enum linear kind) {
 	return count;
 }
 
-void inputs_choose_taps(struct layout *layout) {
+void inputs_choose_taps(struct row_layout *layout) {
 	static const int32_t wanted[] = { -1, 0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36,
 		40, 48, 64, 96 };
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
@@ -49,7 +49,7 @@ static double season_ago(const struct row *row, uint32_t period, int32_t tap) {
 
 static float *write_taps(const struct row *row, enum seasonal_slot slot, float *to) {
 	const struct seasonal *seasonal = &row->head->seasonal[slot];
-	const struct layout *layout = row->layout;
+	const struct row_layout *layout = row->layout;
 	if (seasonal_is_awake(seasonal))
 		for (uint32_t i = 0; i < layout->taps_count; i++)
 			to[i] = input(

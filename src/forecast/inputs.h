@@ -19,10 +19,10 @@
 #define FOURIER      6
 #define CROSS_INPUTS 4
 
-uint32_t inputs_count(const struct layout *layout, enum linear kind);
+uint32_t inputs_count(const struct row_layout *layout, enum linear kind);
 
 /* Which leads' values one season ago are inputs. */
-void inputs_choose_taps(struct layout *layout);
+void inputs_choose_taps(struct row_layout *layout);
 
 /* The detector's other channels, in an order that stays; NULL where one has not begun. */
 struct siblings {

@@ -9,6 +9,7 @@ static const char *const names[EXPERTS] = {
 	[EXPERT_SMOOTH] = "smooth",
 	[EXPERT_SEASONAL] = "seasonal",
 	[EXPERT_SEASONAL_SLOW] = "seasonal_slow",
+	[EXPERT_SEASONAL_LONG_QUICK] = "seasonal_long_quick",
 	[EXPERT_SEASONAL_LONG] = "seasonal_long",
 	[EXPERT_RLS] = "rls",
 	[EXPERT_RLS_STIFF] = "rls_stiff",

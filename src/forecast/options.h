@@ -12,6 +12,7 @@ enum expert {
 	EXPERT_SMOOTH, /* exponentially smoothed level */
 	EXPERT_SEASONAL, /* smoothed level and profile of the season, quick */
 	EXPERT_SEASONAL_SLOW, /* the same, slow profile */
+	EXPERT_SEASONAL_LONG_QUICK, /* over the long season (a week), quick */
 	EXPERT_SEASONAL_LONG, /* the same over the long season (a week) */
 	EXPERT_RLS, /* linear in the last 24 values, season and level */
 	EXPERT_RLS_STIFF, /* the same, weights held near persistence */

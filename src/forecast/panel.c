@@ -42,14 +42,16 @@ static void label_values(double *labels, const struct row *row, uint32_t waiting
 	}
 }
 
-/* Takes what the season's profile had said out of the labels. */
-static void label_deviations(double *labels, const struct row *row, uint32_t waiting) {
+/* Labels without what the season's profile had said. */
+static void label_deviations(
+	double *deviations, const double *labels, const struct row *row, uint32_t waiting) {
 	enum seasonal_slot slot = row_season(row);
 	const struct seasonal *seasonal = &row->head->seasonal[slot];
-	for (uint32_t h = 1; h <= waiting; h++) {
+	for (uint32_t h = 1; h <= waiting && seasonal_is_awake(seasonal); h++) {
 		uint32_t ahead = seasonal->period - h % seasonal->period;
 		double then = seasonal_profile(seasonal, row->profiles[slot], ahead);
-		labels[h - 1] -= (seasonal->before - then) / row_origin(row, row->tick - h)->scale;
+		double step = (seasonal->before - then) / row_origin(row, row->tick - h)->scale;
+		deviations[h - 1] = labels[h - 1] - step;
 	}
 }
 
@@ -69,7 +71,8 @@ static void run_linear(struct panel *panel, const struct row *row, const struct 
 	const struct rls_shape *shape = &row->layout->linear[kind];
 	float *forecasts = panel->forecasts[linear_experts[kind]];
 	inputs_write(row, siblings, kind, panel->inputs);
-	rls_step(shape, row->linear[kind], forecasts, panel->labels, arrived, panel->inputs,
+	rls_step(shape, row->linear[kind], forecasts,
+		kind == LINEAR_SEASON ? panel->deviations : panel->labels, arrived, panel->inputs,
 		row->head->history.missing == 0);
 	if (kind == LINEAR_SEASON)
 		add_profile(forecasts, row);
@@ -89,23 +92,22 @@ static bool linear_is_awake(
 
 void panel_run(struct panel *panel, const struct row *row, const struct siblings *siblings,
 	uint32_t waiting) {
-	const struct layout *layout = row->layout;
+	const struct row_layout *layout = row->layout;
 	uint32_t arrived = row->head->history.missing ? 0 : waiting;
 	sleep_all(panel, layout->horizon);
-	if (layout_has(layout, EXPERT_PERSISTENCE))
+	if (row_layout_has(layout, EXPERT_PERSISTENCE))
 		run_constant(panel->forecasts[EXPERT_PERSISTENCE], row, row->anchor);
-	if (layout_has(layout, EXPERT_SMOOTH))
+	if (row_layout_has(layout, EXPERT_SMOOTH))
 		run_constant(panel->forecasts[EXPERT_SMOOTH], row, row->head->smooth);
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
-		if (layout_has(layout, seasonal_experts[slot]))
+		if (row_layout_has(layout, seasonal_experts[slot]))
 			run_seasonal(panel->forecasts[seasonal_experts[slot]], row, slot);
 
 	label_values(panel->labels, row, arrived);
+	label_deviations(panel->deviations, panel->labels, row, arrived);
 	for (int kind = 0; kind < LINEARS; kind++) {
 		if (!linear_is_awake(row, siblings, kind))
 			continue;
-		if (kind == LINEAR_SEASON)
-			label_deviations(panel->labels, row, arrived);
 		run_linear(panel, row, siblings, kind, arrived);
 	}
 }

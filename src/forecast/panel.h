@@ -3,12 +3,13 @@
 #define FORECAST_PANEL_H
 
 #include "inputs.h"
-#include "kernels.h"
+#include "linear_kernels.h"
 
 /* The experts, run one after the other over one row. */
 struct panel {
 	float forecasts[EXPERTS][HORIZON_MAX]; /* (value - anchor) / scale; NAN: asleep */
-	double labels[HORIZON_MAX];
+	double labels[HORIZON_MAX]; /* the observation as each origin sees it */
+	double deviations[HORIZON_MAX]; /* the same without what the profile had said */
 	float inputs[KERNEL_STRIDE_MAX];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row.h"
 
-#include "season.h"
+#include "period.h"
 
 #include <math.h>
 
@@ -20,7 +20,7 @@ static void row_look(struct row *row) {
 	row->scale = history_scale(&row->head->history);
 }
 
-struct row row_open(const struct layout *layout, void *bytes) {
+struct row row_open(const struct row_layout *layout, void *bytes) {
 	struct row row = {
 		.layout = layout,
 		.head = bytes,
@@ -34,7 +34,7 @@ struct row row_open(const struct layout *layout, void *bytes) {
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
 		row.profiles[slot] = at(bytes, layout->profiles[slot]);
 	for (int kind = 0; kind < LINEARS; kind++)
-		if (layout_has(layout, linear_experts[kind]))
+		if (row_layout_has(layout, linear_experts[kind]))
 			row.linear[kind] = at(bytes, layout->linear_states[kind]);
 	row_look(&row);
 	return row;
@@ -89,9 +89,9 @@ void row_accept(struct row *row, uint64_t number, double value, int64_t step_ms)
 	if (!row_is_fresh(row) && number > row->head->number + 1)
 		row_bridge(row, number - row->head->number - 1);
 	if (row->head->step_ms != step_ms)
-		season_from_calendar(row, step_ms);
+		period_from_calendar(row, step_ms);
 	row_push(row, measurement(value));
 	row->head->number = number;
 	if (row->tick >= row->head->season_check)
-		season_from_data(row);
+		period_from_data(row);
 }

@@ -2,13 +2,13 @@
 #ifndef FORECAST_ROW_H
 #define FORECAST_ROW_H
 
-#include "layout.h"
+#include "row_layout.h"
 
 /*
  * A row with its parts at hand. Opening one costs a few additions; it is valid as long as the row.
  */
 struct row {
-	const struct layout *layout;
+	const struct row_layout *layout;
 	struct row_head *head;
 	double *values; /* ring of the past, [history_length] */
 	double *profiles[SEASONAL_SLOTS];
@@ -24,7 +24,7 @@ struct row {
 	double scale;
 };
 
-struct row row_open(const struct layout *layout, void *bytes);
+struct row row_open(const struct row_layout *layout, void *bytes);
 
 static inline bool row_is_fresh(const struct row *row) {
 	return row->head->history.ticks == 0;
@@ -48,16 +48,16 @@ struct lead {
 #define FIRST_LEAD ((struct lead){ .h = 1, .base = 0 })
 
 static inline struct lead lead_next(struct lead lead) {
-	return (struct lead){ .h = lead.h + 1, .base = lead.base + layout_waiting(lead.h) };
+	return (struct lead){ .h = lead.h + 1, .base = lead.base + row_layout_waiting(lead.h) };
 }
 
 /* The waiting forecast of a lead made at tick `origin`, or NULL if that origin is not kept. */
 static inline struct pending *row_pending(
 	const struct row *row, struct lead lead, uint64_t origin) {
-	uint32_t stride = layout_stride(lead.h);
+	uint32_t stride = row_layout_stride(lead.h);
 	if (origin % stride)
 		return NULL;
-	return row->pending + lead.base + origin / stride % layout_waiting(lead.h);
+	return row->pending + lead.base + origin / stride % row_layout_waiting(lead.h);
 }
 
 /* The season that rls_season looks at: the long one once it is known, else the short one. */

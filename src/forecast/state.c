@@ -19,7 +19,7 @@ struct state_header {
 
 static const char magic[4] = { 'X', 'L', 'S', 'R' };
 
-static size_t used_length(const struct layout *layout, const void *row) {
+static size_t used_length(const struct row_layout *layout, const void *row) {
 	const unsigned char *bytes = row;
 	size_t length = layout->size;
 	while (length > 0 && bytes[length - 1] == 0)
@@ -27,14 +27,14 @@ static size_t used_length(const struct layout *layout, const void *row) {
 	return length;
 }
 
-size_t state_size(const struct layout *layout, const void *row) {
+size_t state_size(const struct row_layout *layout, const void *row) {
 	return sizeof(struct state_header) + used_length(layout, row);
 }
 
-void state_save(const struct layout *layout, const void *row, void *to) {
+void state_save(const struct row_layout *layout, const void *row, void *to) {
 	struct state_header header = {
 		.version = STATE_VERSION,
-		.identity = layout_identity(layout),
+		.identity = row_layout_identity(layout),
 		.length = used_length(layout, row),
 	};
 	memcpy(header.magic, magic, sizeof(magic));
@@ -43,7 +43,7 @@ void state_save(const struct layout *layout, const void *row, void *to) {
 	memcpy((unsigned char *)to + sizeof(header), row, header.length);
 }
 
-int state_load(const struct layout *layout, void *row, const void *from, size_t size) {
+int state_load(const struct row_layout *layout, void *row, const void *from, size_t size) {
 	struct state_header header;
 	if (size < sizeof(header))
 		return E_CORRUPT;
@@ -52,7 +52,7 @@ int state_load(const struct layout *layout, void *row, const void *from, size_t 
 		return E_CORRUPT;
 	if (header.version != STATE_VERSION)
 		return E_VERSION;
-	if (header.identity != layout_identity(layout))
+	if (header.identity != row_layout_identity(layout))
 		return E_MISMATCH;
 	const unsigned char *bytes = (const unsigned char *)from + sizeof(header);
 	if (header.length != size - sizeof(header) || header.length > layout->size ||

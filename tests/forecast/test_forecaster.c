@@ -16,7 +16,7 @@
 
 /* A detector with two channels and what it forecast last. */
 struct bed {
-	struct layout layout;
+	struct row_layout layout;
 	struct forecaster forecaster;
 	struct workspace workspace;
 	struct outlook outlooks[CHANNELS_MAX];
@@ -30,7 +30,7 @@ static struct bed *bed_create(void) {
 	forecast_options_init(&options);
 	options.horizon = HORIZON;
 	options.season_max = 200;
-	layout_init(&bed->layout, &options);
+	row_layout_init(&bed->layout, &options);
 	bed->forecaster = (struct forecaster){
 		.layout = &bed->layout, .step_ms = HOUR_MS, .channels = CHANNELS
 	};
@@ -259,6 +259,33 @@ static void a_period_of_the_machine_is_found(void **unused) {
 	bed_destroy(bed);
 }
 
+/* A day's rhythm with noise that remembers its last value: the best forecast of the next value errs
+ * by the noise's innovation, and every linear expert must come near it. */
+static void every_linear_expert_learns(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create();
+	struct random random;
+	double noise = 0, squared[EXPERTS] = { 0 }, innovations = 0;
+	static double experts[EXPERTS][HORIZON_MAX];
+	random_init(&random, 10);
+	for (uint64_t t = 0; t < 6000; t++) {
+		double innovation = 0.1 * random_normal(&random);
+		noise = 0.8 * noise + innovation;
+		double x = sin(2 * M_PI * (double)t / 24) + noise;
+		for (int k = 0; k < LINEARS && t >= 5000; k++) {
+			double error = experts[linear_experts[k]][0] - x;
+			squared[linear_experts[k]] += error * error;
+		}
+		innovations += t >= 5000 ? innovation * innovation : 0;
+		bed_step(bed, x, random_normal(&random));
+		struct row row = row_open(&bed->layout, bed->forecaster.rows[0]);
+		row_expert_forecasts(&row, experts);
+	}
+	for (int k = 0; k < LINEARS; k++)
+		assert_true(squared[linear_experts[k]] < 1.35 * innovations);
+	bed_destroy(bed);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_reading_gives_a_forecast),
@@ -271,6 +298,7 @@ int main(void) {
 		cmocka_unit_test(absurd_values_count_as_missing),
 		cmocka_unit_test(the_future_changes_nothing),
 		cmocka_unit_test(a_period_of_the_machine_is_found),
+		cmocka_unit_test(every_linear_expert_learns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

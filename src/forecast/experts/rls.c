@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rls.h"
 
-#include "kernels.h"
+#include "linear_kernels.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seasonal.h"
 
+#include <math.h>
+
 void seasonal_start(struct seasonal *seasonal, uint32_t period) {
 	*seasonal = (struct seasonal){ .period = period, .phase = period ? period - 1 : 0 };
 }
@@ -17,11 +19,13 @@ void seasonal_observe(struct seasonal *seasonal, double *profile,
 		seasonal->filled++;
 		return;
 	}
+	seasonal->seasons += seasonal->phase == 0;
 	if (!present)
 		return;
 	double deviation = x - *at;
 	seasonal->level += speed->level * (deviation - seasonal->level);
-	*at += speed->profile * (deviation - seasonal->level);
+	double rate = fmax(speed->profile, 1.0 / (seasonal->seasons + 1));
+	*at += rate * (deviation - seasonal->level);
 }
 
 void seasonal_skip(struct seasonal *seasonal, uint64_t ticks) {

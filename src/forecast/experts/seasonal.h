@@ -10,17 +10,18 @@
  *
  *   d = x_t - profile[t mod S]
  *   level += alpha (d - level)
- *   profile[t mod S] += gamma (d - level)
+ *   profile[t mod S] += max(gamma, 1 / seasons seen) (d - level)
  *   forecast of t + h: profile[(t + h) mod S] + level
  *
- * The first season is the first profile; the expert sleeps until it is complete.
+ * The first season is the first profile; the expert sleeps until it is complete. Then the profile
+ * is a plain mean over seasons until that would be slower than gamma.
  */
 struct seasonal {
 	double level;
 	uint32_t period; /* S; 0: none known, the expert sleeps */
 	uint32_t filled; /* phases seen */
 	uint32_t phase; /* t mod S of the last tick */
-	uint32_t reserved; /* no padding: rows are compared and saved as bytes */
+	uint32_t seasons; /* completed */
 	double before; /* the profile at this phase before x_t moved it */
 };
 

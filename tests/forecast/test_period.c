@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "period.h"
 #include "random.h"
-#include "season.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -28,7 +28,7 @@ static void periods_are_found_whatever_their_length(void **unused) {
 	double values[LENGTH], strength;
 	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
 		pulses(values, periods[i], 0.2);
-		assert_int_equal(season_find(values, LENGTH, 200, &strength), periods[i]);
+		assert_int_equal(period_find(values, LENGTH, 200, &strength), periods[i]);
 		assert_true(strength > 0.8 && strength <= 1.01);
 	}
 }
@@ -37,7 +37,7 @@ static void noise_and_walks_have_no_strong_period(void **unused) {
 	(void)unused;
 	double values[LENGTH], strength = 0;
 	pulses(values, 0, 1);
-	season_find(values, LENGTH, 200, &strength);
+	period_find(values, LENGTH, 200, &strength);
 	assert_true(strength < 0.4);
 }
 
@@ -46,14 +46,14 @@ static void constant_values_have_no_period(void **unused) {
 	double values[LENGTH], strength = 0;
 	for (int t = 0; t < LENGTH; t++)
 		values[t] = 4.2e-12;
-	assert_int_equal(season_find(values, LENGTH, 200, &strength), 0);
+	assert_int_equal(period_find(values, LENGTH, 200, &strength), 0);
 }
 
 static void a_period_must_be_seen_three_times(void **unused) {
 	(void)unused;
 	double values[LENGTH], strength;
 	pulses(values, 220, 0.1);
-	assert_int_equal(season_find(values, LENGTH, 400, &strength), 0);
+	assert_int_equal(period_find(values, LENGTH, 400, &strength), 0);
 }
 
 int main(void) {

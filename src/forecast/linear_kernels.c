@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kernels.h"
+#include "linear_kernels.h"
 
 #include <string.h>
 

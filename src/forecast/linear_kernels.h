@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FORECAST_KERNELS_H
-#define FORECAST_KERNELS_H
+#ifndef FORECAST_LINEAR_KERNELS_H
+#define FORECAST_LINEAR_KERNELS_H
 
 #include <stddef.h>
 

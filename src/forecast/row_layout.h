@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FORECAST_LAYOUT_H
-#define FORECAST_LAYOUT_H
+#ifndef FORECAST_ROW_LAYOUT_H
+#define FORECAST_ROW_LAYOUT_H
 
 #include "calibrate.h"
 #include "history.h"
@@ -25,7 +25,7 @@
 #define TAPS_MAX 20
 
 /* What the seasonal experts keep: which season, how quick. */
-enum seasonal_slot { SLOT_QUICK, SLOT_SLOW, SLOT_LONG, SEASONAL_SLOTS };
+enum seasonal_slot { SLOT_QUICK, SLOT_SLOW, SLOT_LONG_QUICK, SLOT_LONG, SEASONAL_SLOTS };
 
 /* The linear experts. */
 enum linear { LINEAR_SHORT, LINEAR_STIFF, LINEAR_SEASON, LINEAR_LONG, LINEAR_CROSS, LINEARS };
@@ -59,7 +59,7 @@ struct row_head {
 	double anomaly; /* of the last observation */
 };
 
-struct layout {
+struct row_layout {
 	struct forecast_options options;
 	uint32_t horizon;
 	uint32_t history_length; /* a power of two */
@@ -74,23 +74,23 @@ struct layout {
 	size_t size; /* of a row, a multiple of 64 */
 };
 
-void layout_init(struct layout *layout, const struct forecast_options *options);
+void row_layout_init(struct row_layout *layout, const struct forecast_options *options);
 
 /* A number that differs between layouts whose rows differ in meaning. */
-uint32_t layout_identity(const struct layout *layout);
+uint32_t row_layout_identity(const struct row_layout *layout);
 
-static inline bool layout_has(const struct layout *layout, enum expert expert) {
+static inline bool row_layout_has(const struct row_layout *layout, enum expert expert) {
 	return layout->options.experts >> expert & 1;
 }
 
 /* Distance between the kept origins of lead h. */
-static inline uint32_t layout_stride(uint32_t h) {
+static inline uint32_t row_layout_stride(uint32_t h) {
 	return (h + PENDING_ORIGINS - 1) / PENDING_ORIGINS;
 }
 
 /* Forecasts of lead h that wait for their observation at the most. */
-static inline uint32_t layout_waiting(uint32_t h) {
-	return (h + layout_stride(h) - 1) / layout_stride(h);
+static inline uint32_t row_layout_waiting(uint32_t h) {
+	return (h + row_layout_stride(h) - 1) / row_layout_stride(h);
 }
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "season.h"
+#include "period.h"
 
-#include "kernels.h"
+#include "linear_kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Autocorrelation that a period found in the data must have, and how much more than the season in
- * use. */
+/* Autocorrelation that a period found in the data must have, and that the season in use must not
+ * reach: a change costs the linear experts what they know. */
 #define STRENGTH_MIN  0.4
-#define STRENGTH_MORE 0.15
+#define STRENGTH_WEAK 0.2
 
 /* Of peaks almost as high as the highest, the first is the period and the others its multiples. */
 #define ALMOST 0.92
@@ -95,7 +95,7 @@ static uint32_t past_period(const struct past *past, uint32_t lags_max, double *
 	return past_refine(past, found);
 }
 
-uint32_t season_find(const double *values, uint32_t n, uint32_t lags_max, double *ret_strength) {
+uint32_t period_find(const double *values, uint32_t n, uint32_t lags_max, double *ret_strength) {
 	struct past past;
 	if (n > LOOK_MAX) {
 		values += n - LOOK_MAX;
@@ -116,15 +116,16 @@ static uint32_t calendar_season(const struct row *row, int64_t length_ms, int64_
 	return ticks > 1 && ticks <= row->layout->options.season_max ? (uint32_t)ticks : 0;
 }
 
-void season_from_calendar(struct row *row, int64_t step_ms) {
+void period_from_calendar(struct row *row, int64_t step_ms) {
 	static const int64_t day_ms = 86400000;
 	const uint32_t *configured = row->layout->options.seasons;
 	bool known = configured[0] != 0;
 	uint32_t season = known ? configured[0] : calendar_season(row, day_ms, step_ms);
 	start_slot(row, SLOT_QUICK, season);
 	start_slot(row, SLOT_SLOW, season);
-	start_slot(
-		row, SLOT_LONG, known ? configured[1] : calendar_season(row, 7 * day_ms, step_ms));
+	season = known ? configured[1] : calendar_season(row, 7 * day_ms, step_ms);
+	start_slot(row, SLOT_LONG_QUICK, season);
+	start_slot(row, SLOT_LONG, season);
 	row->head->step_ms = step_ms;
 	row->head->season_check = known ? UINT64_MAX : FIRST_LOOK;
 }
@@ -164,7 +165,7 @@ static void adopt(struct row *row, uint32_t period, const double *values, uint32
 	restart_linear(row);
 }
 
-void season_from_data(struct row *row) {
+void period_from_data(struct row *row) {
 	double values[LOOK_MAX], strength = 0;
 	struct past past;
 	uint32_t n = unroll(row, values);
@@ -175,8 +176,7 @@ void season_from_data(struct row *row) {
 				    : row->layout->options.season_max;
 	uint32_t period = past_period(&past, lags_max, &strength);
 	double now = present && present < past.n / 2 ? past_correlation(&past, present) : 0;
-	if (period && period != present && strength > STRENGTH_MIN &&
-		strength > now + STRENGTH_MORE)
+	if (period && period != present && strength > STRENGTH_MIN && now < STRENGTH_WEAK)
 		adopt(row, period, values, past.n);
 	row->head->season_check = row->tick < 8 * (uint64_t)row->layout->history_length
 					  ? row->tick + row->tick / 2

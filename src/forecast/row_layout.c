@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layout.h"
+#include "row_layout.h"
 
 #include "crc32c.h"
 #include "inputs.h"
@@ -7,12 +7,14 @@
 const struct seasonal_speed seasonal_speeds[SEASONAL_SLOTS] = {
 	[SLOT_QUICK] = {.level = 0.5,  .profile = 0.3},
 	[SLOT_SLOW] = { .level = 0.2, .profile = 0.1},
-	[SLOT_LONG] = { .level = 0.3, .profile = 0.2},
+	[SLOT_LONG_QUICK] = { .level = 0.5, .profile = 0.3},
+	[SLOT_LONG] = { .level = 0.2, .profile = 0.1},
 };
 
 const enum expert seasonal_experts[SEASONAL_SLOTS] = {
 	[SLOT_QUICK] = EXPERT_SEASONAL,
 	[SLOT_SLOW] = EXPERT_SEASONAL_SLOW,
+	[SLOT_LONG_QUICK] = EXPERT_SEASONAL_LONG_QUICK,
 	[SLOT_LONG] = EXPERT_SEASONAL_LONG,
 };
 
@@ -46,13 +48,13 @@ static uint32_t power_of_two(uint32_t at_least) {
 	return n;
 }
 
-static size_t reserve(struct layout *layout, size_t bytes) {
+static size_t reserve(struct row_layout *layout, size_t bytes) {
 	size_t at = layout->size;
 	layout->size += (bytes + 63) & ~(size_t)63;
 	return at;
 }
 
-static void layout_reserve_linear(struct layout *layout, enum linear kind) {
+static void reserve_linear(struct row_layout *layout, enum linear kind) {
 	struct rls_shape *shape = &layout->linear[kind];
 	*shape = (struct rls_shape){
 		.inputs = inputs_count(layout, kind),
@@ -61,18 +63,18 @@ static void layout_reserve_linear(struct layout *layout, enum linear kind) {
 		.prior = linear_character[kind].prior,
 		.clip = INNOVATION_MAX,
 	};
-	if (layout_has(layout, linear_experts[kind]))
+	if (row_layout_has(layout, linear_experts[kind]))
 		layout->linear_states[kind] = reserve(layout, rls_size(shape));
 }
 
 static uint32_t pending_count(uint32_t horizon) {
 	uint32_t count = 0;
 	for (uint32_t h = 1; h <= horizon; h++)
-		count += layout_waiting(h);
+		count += row_layout_waiting(h);
 	return count;
 }
 
-static uint32_t layout_season_room(const struct forecast_options *options) {
+static uint32_t season_room(const struct forecast_options *options) {
 	uint32_t room = 0;
 	for (int i = 0; i < SEASONS_MAX; i++) {
 		uint32_t season = options->seasons[i] ? options->seasons[i] : options->season_max;
@@ -81,9 +83,9 @@ static uint32_t layout_season_room(const struct forecast_options *options) {
 	return room;
 }
 
-void layout_init(struct layout *layout, const struct forecast_options *options) {
-	*layout = (struct layout){ .options = *options, .horizon = options->horizon };
-	layout->season_room = layout_season_room(options);
+void row_layout_init(struct row_layout *layout, const struct forecast_options *options) {
+	*layout = (struct row_layout){ .options = *options, .horizon = options->horizon };
+	layout->season_room = season_room(options);
 	layout->history_length = power_of_two(layout->season_room + LAGS_LONG + 2);
 	layout->pending_count = pending_count(layout->horizon);
 	inputs_choose_taps(layout);
@@ -98,9 +100,9 @@ void layout_init(struct layout *layout, const struct forecast_options *options) 
 	layout->calibrate = reserve(layout, layout->horizon * sizeof(struct calibrate));
 	layout->tallies = reserve(layout, layout->horizon * sizeof(struct tally));
 	for (int kind = 0; kind < LINEARS; kind++)
-		layout_reserve_linear(layout, kind);
+		reserve_linear(layout, kind);
 }
 
-uint32_t layout_identity(const struct layout *layout) {
+uint32_t row_layout_identity(const struct row_layout *layout) {
 	return crc32c(0, layout, sizeof(*layout));
 }

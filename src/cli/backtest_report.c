@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backtest_report.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+/* Means over the steps 1..h. */
+struct result {
+	double mse, mae, mase, pinball, coverage80, coverage80_last, skill;
+	double expert_mse[EXPERTS], expert_mae[EXPERTS]; /* NAN: never awake */
+};
+
+static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
+	struct lead_sums sum, lead;
+	scorer_sum(scorer, 1, horizon, &sum);
+	scorer_sum(scorer, horizon, horizon, &lead);
+	struct result result = { .mse = sum.squared / sum.n,
+		.mae = sum.absolute / sum.n,
+		.mase = sum.scaled / sum.scaled_n,
+		.pinball = sum.pinball / sum.n,
+		.coverage80 = sum.covered / sum.n,
+		.coverage80_last = lead.covered / lead.n,
+		.skill = 1 - sum.absolute / sum.persistence };
+	for (int e = 0; e < EXPERTS; e++) {
+		result.expert_mse[e] = sum.expert_squared[e] / sum.expert_n[e];
+		result.expert_mae[e] = sum.expert_absolute[e] / sum.expert_n[e];
+	}
+	return result;
+}
+
+static double peak_rss_mb(void) {
+	struct rusage usage;
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_maxrss / 1024;
+}
+
+static void add_number(struct text *json, const char *name, double value) {
+	text_add_format(json, "\"%s\":", name);
+	text_add_json_number(json, value);
+}
+
+static void add_errors(struct text *json, const char *name, double mse, double mae) {
+	text_add_format(json, "\"%s\":{", name);
+	if (!isnan(mse)) {
+		add_number(json, "mse", mse);
+		text_add_char(json, ',');
+		add_number(json, "mae", mae);
+	}
+	text_add_char(json, '}');
+}
+
+static void add_horizon(struct text *json, const struct backtest_options *options, uint32_t h,
+	struct result result) {
+	text_add_format(json, "{\"h\":%u,", h);
+	add_number(json, "mse", result.mse);
+	text_add_char(json, ',');
+	add_number(json, "mae", result.mae);
+	text_add_char(json, ',');
+	add_number(json, "mase", result.mase);
+	text_add_char(json, ',');
+	add_number(json, "pinball", result.pinball);
+	text_add_char(json, ',');
+	add_number(json, "coverage80", result.coverage80);
+	text_add_char(json, ',');
+	add_number(json, "coverage80_at_h", result.coverage80_last);
+	text_add_char(json, ',');
+	add_number(json, "skill", result.skill);
+	text_add_char(json, ',');
+	add_errors(json, "without_network", result.mse, result.mae);
+	text_add(json, SPAN(",\"experts\":{"));
+	for (int e = 0, first = 1; e < EXPERTS; e++) {
+		if (!(options->forecast.experts >> e & 1))
+			continue;
+		if (!first)
+			text_add_char(json, ',');
+		first = 0;
+		add_errors(json, expert_name((enum expert)e), result.expert_mse[e],
+			result.expert_mae[e]);
+	}
+	text_add(json, SPAN("}}"));
+}
+
+static int report_json(const struct backtest_options *options, const struct scorer *scorer,
+	double seconds, FILE *file) {
+	struct text json = { 0 };
+	text_add(&json, SPAN("{\"file\":"));
+	text_add_json_string(&json, span_text(options->file));
+	text_add_format(&json, ",\"rows\":%llu,\"channels\":%zu,\"scored_rows\":%llu,",
+		(unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
+		(unsigned long long)scorer_scored_rows(scorer));
+	add_number(&json, "seconds", seconds);
+	text_add_char(&json, ',');
+	add_number(&json, "peak_rss_mb", peak_rss_mb());
+	text_add(&json, SPAN(",\"horizons\":["));
+	for (uint32_t i = 0; i < options->horizons_count; i++) {
+		uint32_t h = options->horizons[i];
+		if (i > 0)
+			text_add_char(&json, ',');
+		add_horizon(&json, options, h, result_of(scorer, h));
+	}
+	text_add(&json, SPAN("]}\n"));
+	bool failed = text_failed(&json);
+	if (!failed)
+		fwrite(json.data, 1, json.length, file);
+	text_finish(&json);
+	return failed ? -ENOMEM : 0;
+}
+
+static void print_experts(
+	const struct backtest_options *options, const struct scorer *scorer, FILE *file) {
+	fputs("\nMSE of each expert alone\n", file);
+	for (int e = 0; e < EXPERTS; e++) {
+		if (!(options->forecast.experts >> e & 1))
+			continue;
+		fprintf(file, "  %-14s", expert_name((enum expert)e));
+		for (uint32_t i = 0; i < options->horizons_count; i++) {
+			struct result result = result_of(scorer, options->horizons[i]);
+			if (isnan(result.expert_mse[e]))
+				fprintf(file, " %11s", "-");
+			else
+				fprintf(file, " %11.5g", result.expert_mse[e]);
+		}
+		fputc('\n', file);
+	}
+}
+
+static void report_table(const struct backtest_options *options, const struct scorer *scorer,
+	double seconds, FILE *file) {
+	fprintf(file, "%s: %llu rows, %zu series, %llu rows scored, %.1f s, %.0f MB\n\n",
+		options->file, (unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
+		(unsigned long long)scorer_scored_rows(scorer), seconds, peak_rss_mb());
+	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %8s\n", "steps", "MSE", "MAE", "MASE",
+		"pinball", "coverage80", "at last", "skill");
+	for (uint32_t i = 0; i < options->horizons_count; i++) {
+		struct result r = result_of(scorer, options->horizons[i]);
+		fprintf(file, "%7u %11.5g %11.5g %8.3f %11.5g %11.3f %9.3f %8.3f\n",
+			options->horizons[i], r.mse, r.mae, r.mase, r.pinball, r.coverage80,
+			r.coverage80_last, r.skill);
+	}
+	print_experts(options, scorer, file);
+}
+
+int backtest_report(const struct backtest_options *options, const struct scorer *scorer,
+	double seconds, FILE *file) {
+	if (options->json)
+		return report_json(options, scorer, seconds, file);
+	report_table(options, scorer, seconds, file);
+	return 0;
+}

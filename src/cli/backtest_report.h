@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_BACKTEST_REPORT_H
+#define CLI_BACKTEST_REPORT_H
+
+#include "backtest_score.h"
+
+#include <stdio.h>
+
+/* Prints the result as JSON or as tables for people. 0 or -ENOMEM. */
+int backtest_report(const struct backtest_options *options, const struct scorer *scorer,
+	double seconds, FILE *file);
+
+#endif
