@@ -46,11 +46,12 @@ size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size
 }
 
 /* Of the backward pass, which needs more: slopes of up, out, h, s, qkv and gates, of u, and the
- * turned maps q, k and v with their gradients. */
+ * turned maps q, k and v and those of the gates with their gradients. */
 size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 	size_t inner = layout->inner;
-	return tokens * (8 * inner + 2 * layout->heads + layout->width) + 24 * inner +
-	       mlstm_window_scratch(layout->units) + pass_convolve_scratch(layout);
+	return tokens * (8 * inner + 2 * layout->heads + layout->width) +
+	       12 * inner * (2 + layout->heads) + mlstm_window_scratch(layout->units) +
+	       pass_convolve_scratch(layout);
 }
 
 static struct mlstm_window window_of(const struct block_layout *layout, const struct pass *pass,
@@ -129,6 +130,7 @@ struct slopes {
 	float *gates; /* [tokens, 2 H] */
 	float *u; /* [tokens, width] */
 	float *maps; /* [2, 3, 4, E] q, k, v turned around, and their gradients */
+	float *gate_maps; /* [2, 2 H, 3 E] of both gates, and their gradients */
 	float *window;
 };
 
@@ -144,7 +146,8 @@ static struct slopes cut_slopes(
 	slopes.gates = slopes.qkv + tokens * 3 * inner;
 	slopes.u = slopes.gates + tokens * 2 * layout->heads;
 	slopes.maps = slopes.u + tokens * pass->width;
-	slopes.window = slopes.maps + 24 * inner;
+	slopes.gate_maps = slopes.maps + 24 * inner;
+	slopes.window = slopes.gate_maps + 12 * layout->heads * inner;
 	return slopes;
 }
 
@@ -186,20 +189,27 @@ static void cell_back(const struct block_layout *layout, const struct pass *pass
 	}
 }
 
-/* One of the two gates: `half` 0 the input gate, 1 the forget gate. */
-static void gate_map_back(const struct xlstm_weights *weights, const struct block_layout *layout,
+/* Both gates at once: their maps lie below each other in scratch memory, [2 H, 3 E], and so do the
+ * gradients. */
+static void gate_maps_back(const struct xlstm_weights *weights, const struct block_layout *layout,
 	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
-	float *gradient, size_t half) {
-	size_t inner = layout->inner, heads = layout->heads;
-	enum tensor_id map = half ? T_FORGET_GATE : T_INPUT_GATE;
-	enum tensor_id bias = half ? T_FORGET_BIAS : T_INPUT_BIAS;
-	struct const_rows dgate = { slopes->gates + half * heads, 2 * heads };
+	float *gradient) {
+	size_t heads = layout->heads, count = heads * 3 * layout->inner;
+	struct const_rows dgates = { slopes->gates, 2 * heads };
+	float *maps = slopes->gate_maps, *dmaps = maps + 2 * count;
 
-	pass_bias_gradient(pass, slope_of(gradient, layout, bias), dgate, heads);
-	pass_map_gradient(pass, slope_of(gradient, layout, map), dgate,
-		(struct const_rows){ saved->qkv, 3 * inner }, heads, 3 * inner);
-	pass_map_back(pass, (struct rows){ slopes->qkv, 3 * inner }, dgate,
-		block_tensor(weights, layout, map), heads, 3 * inner, true);
+	memcpy(maps, block_tensor(weights, layout, T_INPUT_GATE), count * sizeof(float));
+	memcpy(maps + count, block_tensor(weights, layout, T_FORGET_GATE), count * sizeof(float));
+	memset(dmaps, 0, 2 * count * sizeof(float));
+	pass_map_gradient(pass, dmaps, dgates, (struct const_rows){ saved->qkv, 3 * layout->inner },
+		2 * heads, 3 * layout->inner);
+	pass_map_back(pass, (struct rows){ slopes->qkv, 3 * layout->inner }, dgates, maps,
+		2 * heads, 3 * layout->inner, true);
+	pass->kernels->add(slope_of(gradient, layout, T_INPUT_GATE), dmaps, count);
+	pass->kernels->add(slope_of(gradient, layout, T_FORGET_GATE), dmaps + count, count);
+	pass_bias_gradient(pass, slope_of(gradient, layout, T_INPUT_BIAS), dgates, heads);
+	dgates.values += heads;
+	pass_bias_gradient(pass, slope_of(gradient, layout, T_FORGET_BIAS), dgates, heads);
 }
 
 /* [E / 4, 4 (output), 4 (input)] to [4 (output), E by block and input]. */
@@ -263,8 +273,7 @@ void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mls
 		block_tensor(weights, layout, T_DOWN), width, inner, false);
 	gate_back(mlstm, layout, pass, &saved, &slopes, gradient);
 	cell_back(layout, pass, &saved, &slopes);
-	gate_map_back(weights, layout, pass, &saved, &slopes, gradient, 0);
-	gate_map_back(weights, layout, pass, &saved, &slopes, gradient, 1);
+	gate_maps_back(weights, layout, pass, &saved, &slopes, gradient);
 	projections_back(weights, layout, pass, &saved, &slopes, gradient);
 	pass_convolve_back(pass, layout, &mlstm->convolution,
 		(struct const_rows){ saved.up, 2 * inner }, saved.c, slopes.s,

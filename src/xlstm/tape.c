@@ -53,25 +53,44 @@ static bool part_at(const struct layout *layout, size_t index, struct part *ret_
 	return false;
 }
 
-static size_t part_saved(const struct part *part, size_t series, size_t steps) {
+static size_t larger(size_t a, size_t b) {
+	return a > b ? a : b;
+}
+
+/*
+ * Parts whose series do not meet are worked off a few series at a time, so that what is computed
+ * is still in the cache when it is used. The sLSTM wants all series at once: its steps follow each
+ * other, and the more series share one, the better.
+ */
+enum { SLICE_TOKENS = 128 };
+
+static size_t slice_series(const struct part *part, size_t series, size_t steps) {
+	if (!part->feedforward && part->layout->kind == XLSTM_SLSTM)
+		return series;
+	size_t some = SLICE_TOKENS / steps;
+	return some < 1 ? 1 : some < series ? some : series;
+}
+
+static size_t slice_saved(const struct part *part, size_t series, size_t steps) {
 	if (part->feedforward)
-		return round_up_to_line(feedforward_saved_floats(
-			part->layout, part->layout->width, series * steps));
+		return feedforward_saved_floats(part->layout, part->layout->width, series * steps);
 	if (part->layout->kind == XLSTM_SLSTM)
-		return round_up_to_line(slstm_saved_floats(part->layout, series * steps));
-	return round_up_to_line(mlstm_saved_floats(part->layout, series, steps));
+		return slstm_saved_floats(part->layout, series * steps);
+	return mlstm_saved_floats(part->layout, series, steps);
+}
+
+static size_t part_saved(const struct part *part, size_t series, size_t steps) {
+	return round_up_to_line(slice_saved(part, series, steps));
 }
 
 static size_t part_scratch(const struct part *part, size_t series, size_t steps) {
+	/* A pass with fewer steps may have slices of more series. */
+	size_t tokens = larger(SLICE_TOKENS, steps);
 	if (part->feedforward)
-		return feedforward_pass_scratch(part->layout, part->layout->width, series * steps);
+		return feedforward_pass_scratch(part->layout, part->layout->width, tokens);
 	if (part->layout->kind == XLSTM_SLSTM)
 		return slstm_pass_scratch(part->layout, series, series * steps);
-	return mlstm_pass_scratch(part->layout, series * steps);
-}
-
-static size_t larger(size_t a, size_t b) {
-	return a > b ? a : b;
+	return mlstm_pass_scratch(part->layout, tokens);
 }
 
 /* Keeping only the inputs of the parts, or nothing at all for the way back. */
@@ -189,7 +208,7 @@ static const struct block *block_of(const struct xlstm_model *model, const struc
 	return &model->blocks[part->layout->index];
 }
 
-static void part_forward(const struct xlstm_model *model, const struct part *part,
+static void slice_forward(const struct xlstm_model *model, const struct part *part,
 	const struct pass *pass, const float *x, float *y, float *saved) {
 	const struct block *block = block_of(model, part);
 	if (part->feedforward)
@@ -200,7 +219,7 @@ static void part_forward(const struct xlstm_model *model, const struct part *par
 		mlstm_forward(&block->mlstm, part->layout, pass, x, y, saved);
 }
 
-static void part_backward(const struct xlstm_model *model, const struct part *part,
+static void slice_backward(const struct xlstm_model *model, const struct part *part,
 	const struct pass *pass, const float *x, const float *saved, float *slopes,
 	float *gradient) {
 	const struct xlstm_weights *weights = model->weights;
@@ -214,6 +233,43 @@ static void part_backward(const struct xlstm_model *model, const struct part *pa
 	else
 		mlstm_backward(
 			weights, &block->mlstm, part->layout, pass, x, saved, slopes, gradient);
+}
+
+/* The part of a pass that holds `series` series from `first` on. */
+static struct pass slice_of(const struct pass *pass, size_t first, size_t series) {
+	struct pass slice = *pass;
+	slice.series = series;
+	slice.tokens = series * pass->steps;
+	slice.rows = pass->rows + first;
+	slice.starts = pass->starts + first * pass->state_floats;
+	return slice;
+}
+
+static size_t smaller(size_t a, size_t b) {
+	return a < b ? a : b;
+}
+
+static void part_forward(const struct xlstm_model *model, const struct part *part,
+	const struct pass *pass, const float *x, float *y, float *saved) {
+	size_t some = slice_series(part, pass->series, pass->steps);
+	for (size_t first = 0; first < pass->series; first += some) {
+		struct pass slice = slice_of(pass, first, smaller(some, pass->series - first));
+		size_t at = first * pass->steps * pass->width;
+		slice_forward(model, part, &slice, x + at, y + at,
+			saved + slice_saved(part, first, pass->steps));
+	}
+}
+
+static void part_backward(const struct xlstm_model *model, const struct part *part,
+	const struct pass *pass, const float *x, const float *saved, float *slopes,
+	float *gradient) {
+	size_t some = slice_series(part, pass->series, pass->steps);
+	for (size_t first = 0; first < pass->series; first += some) {
+		struct pass slice = slice_of(pass, first, smaller(some, pass->series - first));
+		size_t at = first * pass->steps * pass->width;
+		slice_backward(model, part, &slice, x + at,
+			saved + slice_saved(part, first, pass->steps), slopes + at, gradient);
+	}
 }
 
 /* The input of part `index`. A tape that only goes forward swaps two streams. */

@@ -378,9 +378,15 @@ static void slope_of_state(const struct chunk_slope *slope, const struct chunk *
 }
 
 static double double_product(const float *a, const float *b, size_t count) {
-	double sum = 0;
-	for (size_t i = 0; i < count; i++)
+	double sums[8] = { 0 }, sum = 0;
+	size_t i = 0;
+	for (; i + 8 <= count; i += 8)
+		for (size_t j = 0; j < 8; j++)
+			sums[j] += (double)a[i + j] * b[i + j];
+	for (; i < count; i++)
 		sum += (double)a[i] * b[i];
+	for (size_t j = 0; j < 8; j++)
+		sum += sums[j];
 	return sum;
 }
 
