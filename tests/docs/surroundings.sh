@@ -55,15 +55,19 @@ processes="$processes $!"
 
 # systemd is not here: its commands start, reload and stop the daemon itself.
 daemon=''
+has_forecasts() {
+	[ "$(sqlite3 -readonly /var/lib/xlstmd/xlstmd.db 'SELECT count(*) > 9 FROM forecast' \
+		2>/dev/null)" = 1 ]
+}
 start_daemon() {
 	[ -z "$daemon" ] || return 0
 	xlstmd -c /etc/xlstmd/xlstmd.conf >> "$scratch/xlstmd.log" 2>&1 &
 	daemon=$!
 	processes="$processes $daemon"
 	for _ in $(seq 100); do
-		[ -s /var/lib/xlstmd/xlstmd.db ] && mosquitto_sub -t 'xlstm/forecast/#' -C 3 -W 1 \
-			> /dev/null 2>&1 && return 0
+		has_forecasts && return 0
 		kill -0 "$daemon"
+		sleep 0.2
 	done
 }
 stop_daemon() {
