@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
+#include "nodelay.h"
 #include "now.h"
 #include "reason.h"
 
@@ -56,6 +57,7 @@ void callbacks_connected(struct mqtt *mqtt, bool known) {
 		.session = known,
 	};
 
+	nodelay_all();
 	if (session_connected(&mqtt->session))
 		push_news(mqtt, &news, "connected");
 }

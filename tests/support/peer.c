@@ -103,6 +103,7 @@ void peer_connect(struct peer *peer, int port) {
 	if (!peer->mosquitto)
 		check(MOSQ_ERR_NOMEM, "new");
 	mosquitto_int_option(peer->mosquitto, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+	mosquitto_int_option(peer->mosquitto, MOSQ_OPT_TCP_NODELAY, 1);
 	mosquitto_connect_callback_set(peer->mosquitto, on_answer);
 	mosquitto_subscribe_callback_set(peer->mosquitto, on_subscribed);
 	mosquitto_publish_callback_set(peer->mosquitto, on_published);
