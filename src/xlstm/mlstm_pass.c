@@ -5,33 +5,49 @@
 
 #include <string.h>
 
-struct saved {
-	float *u; /* [tokens, width] normed input */
+/*
+ * Products are kept for the way back; what takes only a few operations a value is computed again
+ * there, which is quicker than bringing it from memory.
+ */
+struct kept {
 	float *up; /* [tokens, 2 E] a and z */
-	float *c, *s; /* [tokens, E] convolved, before and after silu */
-	float *qkv; /* [tokens, 3 E] */
 	float *gates; /* [tokens, 2 H] input, forget */
 	float *h; /* [tokens, E] of the cell */
-	float *normed; /* [tokens, E] after the per-head norm */
-	float *out; /* [tokens, E] what W_down sees */
 	float *starts; /* [series, chunks, mlstm_start_floats()] */
 };
 
-static struct saved cut(
-	float *memory, const struct block_layout *layout, size_t width, size_t tokens) {
+struct again {
+	float *u; /* [tokens, width] normed input */
+	float *c, *s; /* [tokens, E] convolved, before and after silu */
+	float *qkv; /* [tokens, 3 E] */
+	float *normed; /* [tokens, E] h after the per-head norm */
+	float *out; /* [tokens, E] what W_down sees */
+};
+
+struct saved {
+	struct kept kept;
+	struct again again;
+};
+
+/* The end of the scratch behind what is computed again. */
+static float *cut(struct saved *saved, float *kept, float *scratch,
+	const struct block_layout *layout, size_t tokens) {
 	size_t inner = layout->inner;
-	struct saved saved;
-	saved.u = memory;
-	saved.up = saved.u + tokens * width;
-	saved.c = saved.up + tokens * 2 * inner;
-	saved.s = saved.c + tokens * inner;
-	saved.qkv = saved.s + tokens * inner;
-	saved.gates = saved.qkv + tokens * 3 * inner;
-	saved.h = saved.gates + tokens * 2 * layout->heads;
-	saved.normed = saved.h + tokens * inner;
-	saved.out = saved.normed + tokens * inner;
-	saved.starts = saved.out + tokens * inner;
-	return saved;
+	saved->kept.up = kept;
+	saved->kept.gates = saved->kept.up + tokens * 2 * inner;
+	saved->kept.h = saved->kept.gates + tokens * 2 * layout->heads;
+	saved->kept.starts = saved->kept.h + tokens * inner;
+	saved->again.u = scratch;
+	saved->again.c = saved->again.u + tokens * layout->width;
+	saved->again.s = saved->again.c + tokens * inner;
+	saved->again.qkv = saved->again.s + tokens * inner;
+	saved->again.normed = saved->again.qkv + tokens * 3 * inner;
+	saved->again.out = saved->again.normed + tokens * inner;
+	return saved->again.out + tokens * inner;
+}
+
+static size_t again_floats(const struct block_layout *layout, size_t tokens) {
+	return tokens * (layout->width + 7 * layout->inner);
 }
 
 static size_t starts_of_series(const struct block_layout *layout, size_t steps) {
@@ -40,8 +56,7 @@ static size_t starts_of_series(const struct block_layout *layout, size_t steps) 
 }
 
 size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size_t steps) {
-	size_t width = layout->width;
-	return series * steps * (width + 10 * layout->inner + 2 * layout->heads) +
+	return series * steps * (3 * layout->inner + 2 * layout->heads) +
 	       series * starts_of_series(layout, steps);
 }
 
@@ -49,7 +64,8 @@ size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size
  * turned maps q, k and v and those of the gates with their gradients. */
 size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 	size_t inner = layout->inner;
-	return tokens * (8 * inner + 2 * layout->heads + layout->width) +
+	return again_floats(layout, tokens) +
+	       tokens * (8 * inner + 2 * layout->heads + layout->width) +
 	       12 * inner * (2 + layout->heads) + mlstm_window_scratch(layout->units) +
 	       pass_convolve_scratch(layout);
 }
@@ -57,24 +73,24 @@ size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 static struct mlstm_window window_of(const struct block_layout *layout, const struct pass *pass,
 	const struct saved *saved, float *scratch, size_t series) {
 	size_t inner = layout->inner, heads = layout->heads, first = series * pass->steps;
-	const float *qkv = saved->qkv + first * 3 * inner;
-	const float *gates = saved->gates + first * 2 * heads;
+	const float *qkv = saved->again.qkv + first * 3 * inner;
+	const float *gates = saved->kept.gates + first * 2 * heads;
 	float *state = pass_state(pass, series, layout);
 
 	return (struct mlstm_window){
 		.heads = heads,
 		.units = layout->units,
 		.steps = pass->steps,
-		.q = {qkv,                       3 * inner},
-		.k = { qkv + inner,              3 * inner},
-		.v = { qkv + 2 * inner,          3 * inner},
-		.input_gate = { gates,                    2 * heads},
-		.forget_gate = { gates + heads,            2 * heads},
-		.h = { saved->h + first * inner, inner    },
+		.q = {qkv,			    3 * inner},
+		.k = { qkv + inner,                   3 * inner},
+		.v = { qkv + 2 * inner,               3 * inner},
+		.input_gate = { gates,                         2 * heads},
+		.forget_gate = { gates + heads,                 2 * heads},
+		.h = { saved->kept.h + first * inner, inner    },
 		.matrix = state + layout->state.matrix,
 		.normaliser = state + layout->state.normaliser,
 		.stabiliser = state + layout->state.stabiliser,
-		.starts = saved->starts + series * starts_of_series(layout, pass->steps),
+		.starts = saved->kept.starts + series * starts_of_series(layout, pass->steps),
 		.scratch = scratch,
 	};
 }
@@ -83,42 +99,56 @@ static void project(const struct mlstm *mlstm, const struct block_layout *layout
 	const struct pass *pass, const struct saved *saved) {
 	size_t inner = layout->inner;
 	for (size_t n = 0; n < pass->tokens; n++) {
-		float *qkv = saved->qkv + n * 3 * inner;
-		const float *s = saved->s + n * inner;
+		float *qkv = saved->again.qkv + n * 3 * inner;
+		const float *s = saved->again.s + n * inner;
 		pass->kernels->blocks_of_4(qkv, s, mlstm->q, inner);
 		pass->kernels->blocks_of_4(qkv + inner, s, mlstm->k, inner);
 		pass->kernels->blocks_of_4(
-			qkv + 2 * inner, saved->up + n * 2 * inner, mlstm->v, inner);
+			qkv + 2 * inner, saved->kept.up + n * 2 * inner, mlstm->v, inner);
+	}
+}
+
+/* What the gates of the cell and the cell see. */
+static void before_cell(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved) {
+	struct const_rows a = { saved->kept.up, 2 * layout->inner };
+	pass_convolve(pass, layout, &mlstm->convolution, a, saved->again.c, saved->again.s);
+	project(mlstm, layout, pass, saved);
+}
+
+static void after_cell(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct pass *pass, const struct saved *saved) {
+	size_t inner = layout->inner;
+	for (size_t n = 0; n < pass->tokens; n++) {
+		float *normed = saved->again.normed + n * inner;
+		pass->kernels->norm(normed, saved->kept.h + n * inner, mlstm->head_norm, inner,
+			layout->units, NORM_EPSILON);
+		pass->kernels->skip_and_gate(saved->again.out + n * inner, normed, mlstm->skip,
+			saved->again.s + n * inner, saved->kept.up + n * 2 * inner + inner, inner);
 	}
 }
 
 void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
 	const struct pass *pass, const float *x, float *y, float *memory) {
 	size_t width = pass->width, inner = layout->inner, heads = layout->heads;
-	struct saved saved = cut(memory, layout, width, pass->tokens);
+	struct saved saved;
+	float *scratch = cut(&saved, memory, pass->scratch, layout, pass->tokens);
 
-	pass_norm(pass, saved.u, x, mlstm->norm);
-	pass_map(pass, (struct rows){ saved.up, 2 * inner }, ADD_NOTHING, NULL,
-		(struct const_rows){ saved.u, width }, &mlstm->up);
-	pass_convolve(pass, layout, &mlstm->convolution, (struct const_rows){ saved.up, 2 * inner },
-		saved.c, saved.s);
-	project(mlstm, layout, pass, &saved);
-	pass_map(pass, (struct rows){ saved.gates, 2 * heads }, ADD_BIAS, mlstm->gate_bias,
-		(struct const_rows){ saved.qkv, 3 * inner }, &mlstm->gates);
+	pass_norm(pass, saved.again.u, x, mlstm->norm);
+	pass_map(pass, (struct rows){ saved.kept.up, 2 * inner }, ADD_NOTHING, NULL,
+		(struct const_rows){ saved.again.u, width }, &mlstm->up);
+	before_cell(mlstm, layout, pass, &saved);
+	pass_move_windows(pass, layout, (struct const_rows){ saved.kept.up, 2 * inner });
+	pass_map(pass, (struct rows){ saved.kept.gates, 2 * heads }, ADD_BIAS, mlstm->gate_bias,
+		(struct const_rows){ saved.again.qkv, 3 * inner }, &mlstm->gates);
 	for (size_t i = 0; i < pass->series; i++) {
-		struct mlstm_window window = window_of(layout, pass, &saved, pass->scratch, i);
+		struct mlstm_window window = window_of(layout, pass, &saved, scratch, i);
 		pass->kernels->mlstm_window(&window);
 	}
-	for (size_t n = 0; n < pass->tokens; n++) {
-		float *normed = saved.normed + n * inner;
-		pass->kernels->norm(normed, saved.h + n * inner, mlstm->head_norm, inner,
-			layout->units, NORM_EPSILON);
-		pass->kernels->skip_and_gate(saved.out + n * inner, normed, mlstm->skip,
-			saved.s + n * inner, saved.up + n * 2 * inner + inner, inner);
-	}
+	after_cell(mlstm, layout, pass, &saved);
 	memcpy(y, x, pass->tokens * width * sizeof(float));
 	pass_map(pass, (struct rows){ y, width }, ADD_OUTPUT, NULL,
-		(struct const_rows){ saved.out, inner }, &mlstm->down);
+		(struct const_rows){ saved.again.out, inner }, &mlstm->down);
 }
 
 struct slopes {
@@ -160,11 +190,11 @@ static void gate_back(const struct mlstm *mlstm, const struct block_layout *layo
 		float *out = slopes->out + n * inner, *normed = slopes->inner + n * inner;
 		pass->kernels->skip_and_gate_backward(normed, slopes->s + n * inner,
 			slopes->up + n * 2 * inner + inner, slope_of(gradient, layout, T_SKIP),
-			saved->normed + n * inner, mlstm->skip, saved->s + n * inner,
-			saved->up + n * 2 * inner + inner, out, inner);
+			saved->again.normed + n * inner, mlstm->skip, saved->again.s + n * inner,
+			saved->kept.up + n * 2 * inner + inner, out, inner);
 		memset(out, 0, inner * sizeof(float));
 		pass->kernels->norm_backward(out, slope_of(gradient, layout, T_HEAD_NORM),
-			saved->h + n * inner, mlstm->head_norm, normed, inner, layout->units,
+			saved->kept.h + n * inner, mlstm->head_norm, normed, inner, layout->units,
 			NORM_EPSILON);
 	}
 }
@@ -201,8 +231,9 @@ static void gate_maps_back(const struct xlstm_weights *weights, const struct blo
 	memcpy(maps, block_tensor(weights, layout, T_INPUT_GATE), count * sizeof(float));
 	memcpy(maps + count, block_tensor(weights, layout, T_FORGET_GATE), count * sizeof(float));
 	memset(dmaps, 0, 2 * count * sizeof(float));
-	pass_map_gradient(pass, dmaps, dgates, (struct const_rows){ saved->qkv, 3 * layout->inner },
-		2 * heads, 3 * layout->inner);
+	pass_map_gradient(pass, dmaps, dgates,
+		(struct const_rows){ saved->again.qkv, 3 * layout->inner }, 2 * heads,
+		3 * layout->inner);
 	pass_map_back(pass, (struct rows){ slopes->qkv, 3 * layout->inner }, dgates, maps,
 		2 * heads, 3 * layout->inner, true);
 	pass->kernels->add(slope_of(gradient, layout, T_INPUT_GATE), dmaps, count);
@@ -240,7 +271,7 @@ static void projections_back(const struct xlstm_weights *weights, const struct b
 			slopes->maps + i * 4 * inner, block_tensor(weights, layout, ids[i]), inner);
 	memset(gradients, 0, 12 * inner * sizeof(float));
 	for (size_t n = 0; n < pass->tokens; n++) {
-		const float *a = saved->up + n * 2 * inner, *s = saved->s + n * inner;
+		const float *a = saved->kept.up + n * 2 * inner, *s = saved->again.s + n * inner;
 		float *through = slopes->inner;
 		for (size_t i = 0; i < 3; i++) {
 			const float *dy = slopes->qkv + n * 3 * inner + i * inner;
@@ -262,13 +293,17 @@ void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mls
 	const struct block_layout *layout, const struct pass *pass, const float *x,
 	const float *memory, float *stream, float *gradient) {
 	size_t width = pass->width, inner = layout->inner;
-	struct saved saved = cut((float *)memory, layout, width, pass->tokens);
-	struct slopes slopes =
-		cut_slopes(pass->scratch + pass_convolve_scratch(layout), layout, pass);
+	struct saved saved;
+	float *scratch = cut(&saved, (float *)memory, pass->scratch + pass_convolve_scratch(layout),
+		layout, pass->tokens);
+	struct slopes slopes = cut_slopes(scratch, layout, pass);
 	struct const_rows dy = { stream, width };
 
+	pass_norm(pass, saved.again.u, x, mlstm->norm);
+	before_cell(mlstm, layout, pass, &saved);
+	after_cell(mlstm, layout, pass, &saved);
 	pass_map_gradient(pass, slope_of(gradient, layout, T_DOWN), dy,
-		(struct const_rows){ saved.out, inner }, width, inner);
+		(struct const_rows){ saved.again.out, inner }, width, inner);
 	pass_map_back(pass, (struct rows){ slopes.out, inner }, dy,
 		block_tensor(weights, layout, T_DOWN), width, inner, false);
 	gate_back(mlstm, layout, pass, &saved, &slopes, gradient);
@@ -276,11 +311,11 @@ void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mls
 	gate_maps_back(weights, layout, pass, &saved, &slopes, gradient);
 	projections_back(weights, layout, pass, &saved, &slopes, gradient);
 	pass_convolve_back(pass, layout, &mlstm->convolution,
-		(struct const_rows){ saved.up, 2 * inner }, saved.c, slopes.s,
+		(struct const_rows){ saved.kept.up, 2 * inner }, saved.again.c, slopes.s,
 		(struct rows){ slopes.up, 2 * inner }, gradient);
 	pass_map_gradient(pass, slope_of(gradient, layout, T_UP),
-		(struct const_rows){ slopes.up, 2 * inner }, (struct const_rows){ saved.u, width },
-		2 * inner, width);
+		(struct const_rows){ slopes.up, 2 * inner },
+		(struct const_rows){ saved.again.u, width }, 2 * inner, width);
 	pass_map_back(pass, (struct rows){ slopes.u, width },
 		(struct const_rows){ slopes.up, 2 * inner }, block_tensor(weights, layout, T_UP),
 		2 * inner, width, false);

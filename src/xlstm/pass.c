@@ -68,17 +68,6 @@ static struct conv_window window_of(const struct pass *pass, const struct block_
 	};
 }
 
-/* The last taps - 1 inputs become the window of the state. */
-static void move_window(float *window, const struct conv_window *conv) {
-	size_t past = conv->taps - 1, channels = conv->channels, steps = conv->steps;
-	for (size_t i = 0; i < past; i++) {
-		const float *from = conv->window + (i + steps) * channels;
-		if (i + steps >= past)
-			from = conv->x.values + (i + steps - past) * conv->x.stride;
-		memcpy(window + i * channels, from, channels * sizeof(float));
-	}
-}
-
 void pass_convolve(const struct pass *pass, const struct block_layout *layout,
 	const struct convolution *convolution, struct const_rows x, float *c, float *s) {
 	size_t channels = convolution->channels, each = pass->steps * channels;
@@ -86,11 +75,31 @@ void pass_convolve(const struct pass *pass, const struct block_layout *layout,
 	for (size_t i = 0; i < pass->series && convolution->taps; i++) {
 		struct conv_window conv = window_of(pass, layout, convolution, x, i);
 		pass->kernels->conv_window(c + i * each, &conv);
-		move_window(pass_state(pass, i, layout) + layout->state.window, &conv);
 	}
 	for (size_t n = 0; n < pass->tokens && !convolution->taps; n++)
 		memcpy(c + n * channels, x.values + n * x.stride, channels * sizeof(float));
 	pass->kernels->silu(s, c, pass->tokens * channels);
+}
+
+/* The last taps - 1 of what was before the window, [taps - 1, channels], and of the window x. */
+static void move_window(float *window, const float *before, struct const_rows x, size_t steps,
+	size_t past, size_t channels) {
+	for (size_t i = 0; i < past; i++) {
+		const float *from = before + (i + steps) * channels;
+		if (i + steps >= past)
+			from = x.values + (i + steps - past) * x.stride;
+		memcpy(window + i * channels, from, channels * sizeof(float));
+	}
+}
+
+void pass_move_windows(
+	const struct pass *pass, const struct block_layout *layout, struct const_rows x) {
+	size_t at = layout->state.window;
+	for (size_t i = 0; i < pass->series && layout->taps; i++) {
+		struct const_rows part = { x.values + i * pass->steps * x.stride, x.stride };
+		move_window(pass_state(pass, i, layout) + at, pass_start(pass, i, layout) + at,
+			part, pass->steps, layout->taps - 1, layout->channels);
+	}
 }
 
 size_t pass_convolve_scratch(const struct block_layout *layout) {

@@ -84,10 +84,13 @@ void pass_norm(const struct pass *pass, float *u, const float *x, const float *g
 void pass_norm_back(const struct pass *pass, float *stream, float *dgain, const float *x,
 	const float *gain, const float *du);
 
-/* The convolution and the nonlinearity after it: c [tokens, channels] in between, s after. Moves
- * the windows in the states on. Without taps c is x. */
+/* The convolution and the nonlinearity after it: c [tokens, channels] in between, s after. Without
+ * taps c is x. */
 void pass_convolve(const struct pass *pass, const struct block_layout *layout,
 	const struct convolution *convolution, struct const_rows x, float *c, float *s);
+/* Moves the windows in the states on. */
+void pass_move_windows(
+	const struct pass *pass, const struct block_layout *layout, struct const_rows x);
 /* Given ds (destroyed), adds to dx and to the gradients. */
 void pass_convolve_back(const struct pass *pass, const struct block_layout *layout,
 	const struct convolution *convolution, struct const_rows x, const float *c, float *ds,

@@ -73,9 +73,11 @@ void slstm_forward(const struct slstm *slstm, const struct block_layout *layout,
 	float *gates = pass->scratch;
 
 	pass_norm(pass, saved.u, x, slstm->norm);
-	if (layout->taps)
-		pass_convolve(pass, layout, &slstm->convolution,
-			(struct const_rows){ saved.u, width }, saved.c, saved.s);
+	if (layout->taps) {
+		struct const_rows u = { saved.u, width };
+		pass_convolve(pass, layout, &slstm->convolution, u, saved.c, saved.s);
+		pass_move_windows(pass, layout, u);
+	}
 	pass_map(pass, (struct rows){ gates, 4 * width }, ADD_BIAS, slstm->bias,
 		(struct const_rows){ gate_input(layout, &saved), width }, &slstm->input_and_forget);
 	pass_map(pass, (struct rows){ gates + 2 * width, 4 * width }, ADD_BIAS,

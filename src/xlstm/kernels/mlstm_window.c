@@ -134,9 +134,48 @@ static void add_scaled(float *to, const float *from, float factor, size_t count)
 		to[i] += factor * from[i];
 }
 
+/* y (+)= a b */
+static void multiply(struct rows y, struct strided a, struct const_rows b, size_t rows,
+	size_t inner, size_t columns, bool add) {
+	KERNEL(product)(y, a, b, rows, inner, columns, add);
+}
+
+typedef float quad __attribute__((vector_size(16)));
+
+/* Four rows of four. */
+static inline void turn_quads(float *to, size_t to_stride, const float *from, size_t stride) {
+	quad a, b, c, d;
+	memcpy(&a, from, sizeof(a));
+	memcpy(&b, from + stride, sizeof(b));
+	memcpy(&c, from + 2 * stride, sizeof(c));
+	memcpy(&d, from + 3 * stride, sizeof(d));
+	quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+	quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+	quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+	quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+	a = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+	b = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+	c = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+	d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+	memcpy(to, &a, sizeof(a));
+	memcpy(to + to_stride, &b, sizeof(b));
+	memcpy(to + 2 * to_stride, &c, sizeof(c));
+	memcpy(to + 3 * to_stride, &d, sizeof(d));
+}
+
 /* [rows, columns] to [columns, to_stride]. */
 static void turn(float *to, size_t to_stride, struct const_rows from, size_t rows, size_t columns) {
-	for (size_t i = 0; i < rows; i++)
+	size_t i = 0;
+	for (; i + 4 <= rows; i += 4) {
+		size_t j = 0;
+		for (; j + 4 <= columns; j += 4)
+			turn_quads(to + j * to_stride + i, to_stride,
+				from.values + i * from.stride + j, from.stride);
+		for (; j < columns; j++)
+			for (size_t k = i; k < i + 4; k++)
+				to[j * to_stride + k] = from.values[k * from.stride + j];
+	}
+	for (; i < rows; i++)
 		for (size_t j = 0; j < columns; j++)
 			to[j * to_stride + i] = from.values[i * from.stride + j];
 }
@@ -173,8 +212,7 @@ static void scale_keys_and_queries(struct chunk *chunk) {
 
 static void score(struct chunk *chunk) {
 	size_t steps = chunk->steps;
-	KERNEL(product)
-	((struct rows){ chunk->scores, CHUNK },
+	multiply((struct rows){ chunk->scores, CHUNK },
 		(struct strided){ chunk->q.values, chunk->q.stride, 1 },
 		(struct const_rows){ chunk->keys_turned, CHUNK }, steps, chunk->units, steps,
 		false);
@@ -206,11 +244,9 @@ static void prepare(struct chunk *chunk) {
 
 static void read_out(const struct chunk *chunk) {
 	size_t units = chunk->units, steps = chunk->steps;
-	KERNEL(product)
-	(chunk->h, (struct strided){ chunk->scores, CHUNK, 1 }, chunk->v, steps, steps, units,
-		false);
-	KERNEL(product)
-	(chunk->h, (struct strided){ chunk->queries, units, 1 },
+	multiply(chunk->h, (struct strided){ chunk->scores, CHUNK, 1 }, chunk->v, steps, steps,
+		units, false);
+	multiply(chunk->h, (struct strided){ chunk->queries, units, 1 },
 		(struct const_rows){ chunk->matrix, units }, steps, units, units, true);
 	for (size_t j = 0; j < steps; j++) {
 		float *h = chunk->h.values + j * chunk->h.stride;
@@ -223,9 +259,9 @@ static void carry_on(const struct chunk *chunk) {
 	float keep = chunk->rho[steps - 1];
 
 	scale_to(chunk->matrix, chunk->matrix, keep, units * units);
-	KERNEL(product)
-	((struct rows){ chunk->matrix, units }, (struct strided){ chunk->carried_keys, 1, units },
-		chunk->v, units, steps, units, true);
+	multiply((struct rows){ chunk->matrix, units },
+		(struct strided){ chunk->carried_keys, 1, units }, chunk->v, units, steps, units,
+		true);
 	scale_to(chunk->normaliser, chunk->normaliser, keep, units);
 	for (size_t r = 0; r < steps; r++)
 		KERNEL(add)(chunk->normaliser, chunk->carried_keys + r * units, units);
@@ -263,6 +299,7 @@ void KERNEL(mlstm_window)(const struct mlstm_window *window) {
 /* Backward. */
 
 struct chunk_slope {
+	bool last; /* the state after it has no gradient */
 	struct const_rows h;
 	struct rows q, k, v, input_gate, forget_gate;
 	/* scratch */
@@ -299,8 +336,8 @@ static void slope_of_division(struct chunk_slope *slope, const struct chunk *chu
 static void slope_of_scores(struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t units = chunk->units, steps = chunk->steps;
 	turn(slope->values_turned, CHUNK, chunk->v, steps, units);
-	KERNEL(product)
-	((struct rows){ slope->scores, CHUNK }, (struct strided){ slope->numerator, units, 1 },
+	multiply((struct rows){ slope->scores, CHUNK },
+		(struct strided){ slope->numerator, units, 1 },
 		(struct const_rows){ slope->values_turned, CHUNK }, steps, units, steps, false);
 	for (size_t j = 0; j < steps; j++)
 		for (size_t r = 0; r < steps; r++) {
@@ -312,11 +349,11 @@ static void slope_of_scores(struct chunk_slope *slope, const struct chunk *chunk
 /* dv = S' dnum + carried keys dC */
 static void slope_of_values(const struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t units = chunk->units, steps = chunk->steps;
-	KERNEL(product)
-	(slope->v, (struct strided){ chunk->scores, 1, CHUNK },
+	multiply(slope->v, (struct strided){ chunk->scores, 1, CHUNK },
 		(struct const_rows){ slope->numerator, units }, steps, steps, units, false);
-	KERNEL(product)
-	(slope->v, (struct strided){ chunk->carried_keys, units, 1 },
+	if (slope->last)
+		return;
+	multiply(slope->v, (struct strided){ chunk->carried_keys, units, 1 },
 		(struct const_rows){ slope->matrix, units }, steps, units, units, true);
 }
 
@@ -328,11 +365,9 @@ static void slope_of_queries(const struct chunk_slope *slope, const struct chunk
 			units);
 	turn(slope->matrix_turned, units, (struct const_rows){ chunk->matrix, units }, units,
 		units);
-	KERNEL(product)
-	(slope->q, (struct strided){ slope->scores, CHUNK, 1 },
+	multiply(slope->q, (struct strided){ slope->scores, CHUNK, 1 },
 		(struct const_rows){ chunk->keys, units }, steps, steps, units, false);
-	KERNEL(product)
-	(slope->q, (struct strided){ slope->weighted, units, 1 },
+	multiply(slope->q, (struct strided){ slope->weighted, units, 1 },
 		(struct const_rows){ slope->matrix_turned, units }, steps, units, units, true);
 	for (size_t j = 0; j < steps; j++)
 		add_scaled(slope->q.values + j * slope->q.stride, chunk->normaliser,
@@ -345,17 +380,18 @@ static void slope_of_keys(const struct chunk_slope *slope, const struct chunk *c
 	const float *carry = chunk->reach + (steps - 1) * CHUNK;
 	float root = 1.0f / sqrtf((float)units);
 
-	for (size_t r = 0; r < steps; r++)
-		scale_to(slope->weighted + r * units, chunk->v.values + r * chunk->v.stride,
-			carry[r], units);
-	turn(slope->matrix_turned, units, (struct const_rows){ slope->matrix, units }, units,
-		units);
-	KERNEL(product)
-	(slope->k, (struct strided){ slope->scores, 1, CHUNK }, chunk->q, steps, steps, units,
-		false);
-	KERNEL(product)
-	(slope->k, (struct strided){ slope->weighted, units, 1 },
-		(struct const_rows){ slope->matrix_turned, units }, steps, units, units, true);
+	multiply(slope->k, (struct strided){ slope->scores, 1, CHUNK }, chunk->q, steps, steps,
+		units, false);
+	if (!slope->last) {
+		for (size_t r = 0; r < steps; r++)
+			scale_to(slope->weighted + r * units, chunk->v.values + r * chunk->v.stride,
+				carry[r], units);
+		turn(slope->matrix_turned, units, (struct const_rows){ slope->matrix, units },
+			units, units);
+		multiply(slope->k, (struct strided){ slope->weighted, units, 1 },
+			(struct const_rows){ slope->matrix_turned, units }, steps, units, units,
+			true);
+	}
 	for (size_t r = 0; r < steps; r++) {
 		float *dk = slope->k.values + r * slope->k.stride;
 		add_scaled(dk, slope->normaliser, carry[r], units);
@@ -369,8 +405,8 @@ static void slope_of_state(const struct chunk_slope *slope, const struct chunk *
 	float keep = chunk->rho[steps - 1];
 
 	scale_to(slope->matrix, slope->matrix, keep, units * units);
-	KERNEL(product)
-	((struct rows){ slope->matrix, units }, (struct strided){ chunk->queries, 1, units },
+	multiply((struct rows){ slope->matrix, units },
+		(struct strided){ chunk->queries, 1, units },
 		(struct const_rows){ slope->numerator, units }, units, steps, units, true);
 	scale_to(slope->normaliser, slope->normaliser, keep, units);
 	for (size_t j = 0; j < steps; j++)
@@ -437,7 +473,8 @@ static void head_backward(
 		struct scratch scratch = { window->scratch };
 		struct chunk_slope slope = slope_at(slopes, units, head, first);
 		cut_slope(&slope, units, &scratch);
-		if (i + 1 == chunks) {
+		slope.last = i + 1 == chunks;
+		if (slope.last) {
 			memset(slope.matrix, 0, units * units * sizeof(float));
 			memset(slope.normaliser, 0, units * sizeof(float));
 		}
@@ -453,7 +490,8 @@ static void head_backward(
 		slope_of_queries(&slope, &chunk);
 		slope_of_keys(&slope, &chunk);
 		slope_of_gates(&slope, &chunk, &running);
-		slope_of_state(&slope, &chunk);
+		if (i > 0)
+			slope_of_state(&slope, &chunk);
 	}
 }
 
