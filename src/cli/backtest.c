@@ -121,7 +121,7 @@ static int backtest_walk(struct backtest *backtest) {
 	bool show = isatty(STDERR_FILENO);
 	int r;
 	while ((r = csv_reader_next(backtest->csv)) > 0) {
-		r = feed_row(backtest->feed, backtest->csv);
+		r = feed_row(backtest->feed);
 		if (r < 0)
 			return VERB_FAILED;
 		while (engine_is_due(backtest->engine) && backtest->result == 0) {
