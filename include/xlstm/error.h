@@ -15,7 +15,9 @@
 	X(XLSTM_E_TAPS, -2005, "taps", "convolution has more than 16 taps")                        \
 	X(XLSTM_E_INNER, -2006, "inner", "inner width is not a multiple of 4, or above 16384")     \
 	X(XLSTM_E_FEEDFORWARD, -2007, "feedforward", "feed-forward width missing or above 32768")  \
-	X(XLSTM_E_PROJECTION, -2008, "projection", "inputs or outputs above 65536")                \
+	X(XLSTM_E_PROJECTION, -2008, "projection", "inputs, outputs or hidden above 65536")        \
+	X(XLSTM_E_NORM, -2010, "norm", "kind of norm is unknown")                                  \
+	X(XLSTM_E_ACTIVATION, -2011, "activation", "activation is unknown")                        \
 	X(XLSTM_E_UNUSED, -2009, "unused", "a field is set that this kind of block does not use")  \
 	/* Tensors. */                                                                             \
 	X(XLSTM_E_NAME, -2020, "name", "the model has no tensor of this name")                     \

@@ -7,7 +7,7 @@
 
 /*
  * What a network looks like: a stack of blocks around one residual stream of `width` values, with
- * an optional linear map in front and behind (Beck et al. 2024, arXiv 2405.04517).
+ * an optional map in front and behind (Beck et al. 2024, arXiv 2405.04517).
  *
  *	inputs -> [embed] -> block ... block -> [norm] = features -> [head] -> outputs
  */
@@ -18,12 +18,25 @@ enum xlstm_block_kind {
 	XLSTM_FEEDFORWARD, /* no memory: the gated feed-forward part alone */
 };
 
+/* Of the gate in the feed-forward part. */
+enum xlstm_activation {
+	XLSTM_GELU, /* as published, exact */
+	XLSTM_SILU, /* the later models ("SwiGLU") */
+};
+
+/* Before each part of a block and after the last block. */
+enum xlstm_norm {
+	XLSTM_LAYER_NORM, /* as published: epsilon 1e-5, gains stored as their distance from one */
+	XLSTM_RMS_NORM, /* the later models: epsilon 1e-6, plain gains */
+};
+
 struct xlstm_block_shape {
 	enum xlstm_block_kind kind;
 	uint32_t heads; /* divide width (sLSTM) or inner (mLSTM) */
 	uint32_t taps; /* of the causal convolution; 0: none */
 	uint32_t inner; /* mLSTM: width between the projections, a multiple of 4 */
 	uint32_t feedforward; /* inner width of the gated feed-forward part; 0: none */
+	enum xlstm_activation activation; /* in the feed-forward part */
 };
 
 #define XLSTM_BLOCKS_MAX 64
@@ -33,6 +46,10 @@ struct xlstm_shape {
 	uint32_t width; /* of the residual stream */
 	uint32_t outputs; /* 0: no head, the step gives features only */
 	uint32_t plain_end; /* 1: no norm after the last block */
+	enum xlstm_norm norm;
+	/* Width inside of a residual network y = W_o relu(W_h x + b_h) + b_o + W x + b in the place of
+	 * the embedding and of the head; 0: the plain map W x + b. */
+	uint32_t embed_hidden, head_hidden;
 	uint32_t block_count;
 	struct xlstm_block_shape blocks[XLSTM_BLOCKS_MAX];
 };

@@ -11,5 +11,6 @@
 #include "xlstm/step.h"
 #include "xlstm/train.h"
 #include "xlstm/weights.h"
+#include "xlstm/window.h"
 
 #endif

@@ -24,6 +24,9 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 	digest = digest_number(digest, shape->width);
 	digest = digest_number(digest, shape->outputs);
 	digest = digest_number(digest, shape->plain_end);
+	digest = digest_number(digest, shape->norm);
+	digest = digest_number(digest, shape->embed_hidden);
+	digest = digest_number(digest, shape->head_hidden);
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		const struct xlstm_block_shape *block = &shape->blocks[i];
 		digest = digest_number(digest, block->kind);
@@ -31,6 +34,7 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 		digest = digest_number(digest, block->taps);
 		digest = digest_number(digest, block->inner);
 		digest = digest_number(digest, block->feedforward);
+		digest = digest_number(digest, block->activation);
 	}
 	return digest;
 }

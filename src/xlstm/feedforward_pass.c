@@ -31,12 +31,16 @@ void feedforward_forward(const struct feedforward *feedforward, const struct pas
 	size_t width = pass->width, inner = feedforward->inner;
 	struct saved saved = cut(memory, width, inner, pass->tokens);
 
+	void (*gate_times)(float *, const float *, const float *, size_t) =
+		feedforward->activation == XLSTM_SILU ? pass->kernels->silu_times
+						      : pass->kernels->gelu_times;
+
 	pass_norm(pass, saved.u, x, feedforward->norm);
 	pass_map(pass, (struct rows){ saved.up, 2 * inner }, ADD_NOTHING, NULL,
 		(struct const_rows){ saved.u, width }, &feedforward->up);
 	for (size_t n = 0; n < pass->tokens; n++) {
 		const float *up = saved.up + n * 2 * inner;
-		pass->kernels->gelu_times(saved.a + n * inner, up, up + inner, inner);
+		gate_times(saved.a + n * inner, up, up + inner, inner);
 	}
 	memcpy(y, x, pass->tokens * width * sizeof(float));
 	pass_map(pass, (struct rows){ y, width }, ADD_OUTPUT, NULL,
@@ -60,8 +64,12 @@ void feedforward_backward(const struct xlstm_weights *weights,
 	for (size_t n = 0; n < pass->tokens; n++) {
 		const float *up = saved.up + n * 2 * inner;
 		float *slope = dup + n * 2 * inner;
-		pass->kernels->gelu_times_backward(
-			slope, slope + inner, up, up + inner, da + n * inner, inner);
+		if (feedforward->activation == XLSTM_SILU)
+			pass->kernels->silu_times_backward(
+				slope, slope + inner, up, up + inner, da + n * inner, inner);
+		else
+			pass->kernels->gelu_times_backward(
+				slope, slope + inner, up, up + inner, da + n * inner, inner);
 	}
 	pass_map_gradient(pass, slope_of(gradient, layout, T_FFN_UP),
 		(struct const_rows){ dup, 2 * inner }, (struct const_rows){ saved.u, width },

@@ -73,6 +73,9 @@ static void tensor_start(
 	switch (tensor->start) {
 	case START_ZERO: fill(values, tensor->count, 0.0f); break;
 	case START_ONE: fill(values, tensor->count, 1.0f); break;
+	case START_GAIN:
+		fill(values, tensor->count, shape->norm == XLSTM_RMS_NORM ? 1.0f : 0.0f);
+		break;
 	case START_SMALL:
 		fill_normal(stream, values, tensor->count, sqrt(2.0 / (5.0 * width)));
 		break;

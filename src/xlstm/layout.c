@@ -37,7 +37,11 @@ enum dim {
 	DIM_NORM_WIDTH,
 	DIM_INPUTS,
 	DIM_EMBED_WIDTH,
+	DIM_EMBED_HIDDEN,
+	DIM_EMBED_OUTPUT, /* width behind a hidden layer */
 	DIM_OUTPUTS,
+	DIM_HEAD_HIDDEN,
+	DIM_HEAD_OUTPUT, /* outputs behind a hidden layer */
 	DIM_COUNT,
 };
 
@@ -50,46 +54,60 @@ struct tensor_row {
 };
 
 /* The one list of tensors. Decay as published: names with "weight" and without "norm". */
+/* clang-format off */
 static const struct tensor_row tensor_rows[] = {
-	{"xlstm_norm.weight",                    T_NORM,        { DIM_WIDTH },                          START_ZERO,        false},
-	{ "xlstm.conv1d.conv.weight",            T_CONV_W,      { DIM_CHANNELS, DIM_ONE, DIM_TAPS },    START_UNIFORM,
-         true														   },
-	{ "xlstm.conv1d.conv.bias",              T_CONV_B,      { DIM_CHANNELS },                       START_UNIFORM,     false},
+	{ "xlstm_norm.weight", T_NORM, { DIM_WIDTH }, START_GAIN, false },
+	{ "xlstm.conv1d.conv.weight", T_CONV_W, { DIM_CHANNELS, DIM_ONE, DIM_TAPS },
+		START_UNIFORM, true },
+	{ "xlstm.conv1d.conv.bias", T_CONV_B, { DIM_CHANNELS }, START_UNIFORM, false },
 
-	{ "xlstm.proj_up.weight",                T_UP,          { DIM_TWO_INNER, DIM_WIDTH },           START_SMALL,       true },
-	{ "xlstm.q_proj.weight",                 T_Q,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
-	{ "xlstm.k_proj.weight",                 T_K,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
-	{ "xlstm.v_proj.weight",                 T_V,           { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL,       true },
-	{ "xlstm.mlstm_cell.igate.weight",       T_INPUT_GATE,  { DIM_M_HEADS, DIM_THREE_INNER },
-         START_ZERO,												       true },
-	{ "xlstm.mlstm_cell.igate.bias",         T_INPUT_BIAS,  { DIM_M_HEADS },                        START_INPUT_BIAS,  false},
-	{ "xlstm.mlstm_cell.fgate.weight",       T_FORGET_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
-         START_ZERO,												       true },
-	{ "xlstm.mlstm_cell.fgate.bias",         T_FORGET_BIAS, { DIM_M_HEADS },                        START_FORGET_BIAS, false},
-	{ "xlstm.mlstm_cell.outnorm.weight",     T_HEAD_NORM,   { DIM_INNER },                          START_ZERO,        false},
-	{ "xlstm.learnable_skip",                T_SKIP,        { DIM_INNER },                          START_ONE,         false},
-	{ "xlstm.proj_down.weight",              T_DOWN,        { DIM_M_WIDTH, DIM_INNER },             START_WANG,        true },
+	{ "xlstm.proj_up.weight", T_UP, { DIM_TWO_INNER, DIM_WIDTH }, START_SMALL, true },
+	{ "xlstm.q_proj.weight", T_Q, { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL, true },
+	{ "xlstm.k_proj.weight", T_K, { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL, true },
+	{ "xlstm.v_proj.weight", T_V, { DIM_QKV_BLOCKS, DIM_FOUR, DIM_FOUR }, START_SMALL, true },
+	{ "xlstm.mlstm_cell.igate.weight", T_INPUT_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
+		START_ZERO, true },
+	{ "xlstm.mlstm_cell.igate.bias", T_INPUT_BIAS, { DIM_M_HEADS }, START_INPUT_BIAS, false },
+	{ "xlstm.mlstm_cell.fgate.weight", T_FORGET_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
+		START_ZERO, true },
+	{ "xlstm.mlstm_cell.fgate.bias", T_FORGET_BIAS, { DIM_M_HEADS }, START_FORGET_BIAS, false },
+	{ "xlstm.mlstm_cell.outnorm.weight", T_HEAD_NORM, { DIM_INNER }, START_ZERO, false },
+	{ "xlstm.learnable_skip", T_SKIP, { DIM_INNER }, START_ONE, false },
+	{ "xlstm.proj_down.weight", T_DOWN, { DIM_M_WIDTH, DIM_INNER }, START_WANG, true },
 
- /* The published member `fgate` makes the input gate and `igate` the forget gate. */
-	{ "xlstm.fgate.weight",                  T_W_I,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
-	{ "xlstm.igate.weight",                  T_W_F,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
-	{ "xlstm.zgate.weight",                  T_W_Z,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
-	{ "xlstm.ogate.weight",                  T_W_O,         { DIM_S_HEADS, DIM_UNITS, DIM_UNITS },  START_SMALL,       true },
-	{ "xlstm.slstm_cell._recurrent_kernel_", T_RECURRENT,
-         { DIM_S_HEADS, DIM_FOUR_UNITS, DIM_UNITS },                                                    START_ZERO,        false},
-	{ "xlstm.slstm_cell._bias_",             T_BIAS,        { DIM_FOUR_WIDTH },                     START_SLSTM_BIAS,  false},
-	{ "xlstm.group_norm.weight",             T_HEAD_NORM,   { DIM_S_WIDTH },                        START_ZERO,        false},
+	/* The published member `fgate` makes the input gate and `igate` the forget gate. */
+	{ "xlstm.fgate.weight", T_W_I, { DIM_S_HEADS, DIM_UNITS, DIM_UNITS }, START_SMALL, true },
+	{ "xlstm.igate.weight", T_W_F, { DIM_S_HEADS, DIM_UNITS, DIM_UNITS }, START_SMALL, true },
+	{ "xlstm.zgate.weight", T_W_Z, { DIM_S_HEADS, DIM_UNITS, DIM_UNITS }, START_SMALL, true },
+	{ "xlstm.ogate.weight", T_W_O, { DIM_S_HEADS, DIM_UNITS, DIM_UNITS }, START_SMALL, true },
+	{ "xlstm.slstm_cell._recurrent_kernel_", T_RECURRENT, { DIM_S_HEADS, DIM_FOUR_UNITS, DIM_UNITS },
+		START_ZERO, false },
+	{ "xlstm.slstm_cell._bias_", T_BIAS, { DIM_FOUR_WIDTH }, START_SLSTM_BIAS, false },
+	{ "xlstm.group_norm.weight", T_HEAD_NORM, { DIM_S_WIDTH }, START_ZERO, false },
 
-	{ "ffn_norm.weight",                     T_FFN_NORM,    { DIM_FFN_WIDTH },                      START_ZERO,        false},
-	{ "ffn.proj_up.weight",                  T_FFN_UP,      { DIM_TWO_FFN, DIM_FFN_WIDTH },         START_SMALL,       true },
-	{ "ffn.proj_down.weight",                T_FFN_DOWN,    { DIM_FFN_WIDTH, DIM_FFN },             START_WANG,        true },
+	{ "ffn_norm.weight", T_FFN_NORM, { DIM_FFN_WIDTH }, START_GAIN, false },
+	{ "ffn.proj_up.weight", T_FFN_UP, { DIM_TWO_FFN, DIM_FFN_WIDTH }, START_SMALL, true },
+	{ "ffn.proj_down.weight", T_FFN_DOWN, { DIM_FFN_WIDTH, DIM_FFN }, START_WANG, true },
 
-	{ "post_blocks_norm.weight",             T_LAST_NORM,   { DIM_NORM_WIDTH },                     START_ZERO,        false},
-	{ "embed.weight",                        T_EMBED_W,     { DIM_END_WIDTH, DIM_INPUTS },          START_SMALL,       true },
-	{ "embed.bias",			  T_EMBED_B,     { DIM_EMBED_WIDTH },                    START_ZERO,        false},
-	{ "head.weight",			 T_HEAD_W,      { DIM_OUTPUTS, DIM_END_WIDTH },         START_ZERO,        true },
-	{ "head.bias",			   T_HEAD_B,      { DIM_OUTPUTS },                        START_ZERO,        false},
+	{ "post_blocks_norm.weight", T_LAST_NORM, { DIM_NORM_WIDTH }, START_GAIN, false },
+	{ "embed.weight", T_EMBED_W, { DIM_END_WIDTH, DIM_INPUTS }, START_SMALL, true },
+	{ "embed.bias", T_EMBED_B, { DIM_EMBED_WIDTH }, START_ZERO, false },
+	{ "embed.hidden.weight", T_EMBED_HIDDEN_W, { DIM_EMBED_HIDDEN, DIM_INPUTS },
+		START_SMALL, true },
+	{ "embed.hidden.bias", T_EMBED_HIDDEN_B, { DIM_EMBED_HIDDEN }, START_ZERO, false },
+	{ "embed.output.weight", T_EMBED_OUTPUT_W, { DIM_END_WIDTH, DIM_EMBED_HIDDEN },
+		START_SMALL, true },
+	{ "embed.output.bias", T_EMBED_OUTPUT_B, { DIM_EMBED_OUTPUT }, START_ZERO, false },
+	{ "head.weight", T_HEAD_W, { DIM_OUTPUTS, DIM_END_WIDTH }, START_ZERO, true },
+	{ "head.bias", T_HEAD_B, { DIM_OUTPUTS }, START_ZERO, false },
+	{ "head.hidden.weight", T_HEAD_HIDDEN_W, { DIM_HEAD_HIDDEN, DIM_END_WIDTH },
+		START_SMALL, true },
+	{ "head.hidden.bias", T_HEAD_HIDDEN_B, { DIM_HEAD_HIDDEN }, START_ZERO, false },
+	{ "head.output.weight", T_HEAD_OUTPUT_W, { DIM_OUTPUTS, DIM_HEAD_HIDDEN },
+		START_ZERO, true },
+	{ "head.output.bias", T_HEAD_OUTPUT_B, { DIM_HEAD_OUTPUT }, START_ZERO, false },
 };
+/* clang-format on */
 
 #define TENSOR_ROWS (sizeof(tensor_rows) / sizeof(tensor_rows[0]))
 
@@ -129,7 +147,11 @@ static void resolve_dims(
 		dims[DIM_NORM_WIDTH] = shape->plain_end ? 0 : width;
 		dims[DIM_INPUTS] = shape->inputs;
 		dims[DIM_EMBED_WIDTH] = shape->inputs ? width : 0;
+		dims[DIM_EMBED_HIDDEN] = shape->embed_hidden;
+		dims[DIM_EMBED_OUTPUT] = shape->embed_hidden ? width : 0;
 		dims[DIM_OUTPUTS] = shape->outputs;
+		dims[DIM_HEAD_HIDDEN] = shape->head_hidden;
+		dims[DIM_HEAD_OUTPUT] = shape->head_hidden ? shape->outputs : 0;
 	}
 }
 

@@ -48,8 +48,16 @@ enum tensor_id {
 	T_LAST_NORM,
 	T_EMBED_W,
 	T_EMBED_B,
-	T_HEAD_W,
+	T_EMBED_HIDDEN_W, /* [hidden, inputs] */
+	T_EMBED_HIDDEN_B,
+	T_EMBED_OUTPUT_W, /* [width, hidden] */
+	T_EMBED_OUTPUT_B,
+	T_HEAD_W, /* the six in the same order as those of the embedding */
 	T_HEAD_B,
+	T_HEAD_HIDDEN_W,
+	T_HEAD_HIDDEN_B,
+	T_HEAD_OUTPUT_W,
+	T_HEAD_OUTPUT_B,
 	TENSOR_IDS,
 };
 
@@ -57,6 +65,7 @@ enum tensor_id {
 enum start {
 	START_ZERO,
 	START_ONE,
+	START_GAIN, /* one, as the norm of the shape stores it */
 	START_SMALL, /* normal, sd sqrt(2 / (5 width)) */
 	START_WANG, /* normal, sd 2 / (blocks sqrt(width)) */
 	START_UNIFORM, /* within 1 / sqrt(taps) */

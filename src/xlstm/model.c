@@ -74,23 +74,46 @@ static struct feedforward pack_feedforward(struct packer *packer,
 		.up = pack_dense(packer, block_tensor(weights, layout, T_FFN_UP), 2 * inner, width),
 		.down = pack_dense(packer, block_tensor(weights, layout, T_FFN_DOWN), width, inner),
 		.inner = inner,
+		.activation = weights->layout.shape.blocks[layout->index].activation,
 	};
+}
+
+/* first: of its tensors, the others follow in the order of enum tensor_id. */
+static struct end pack_end(struct packer *packer, const struct xlstm_weights *weights,
+	enum tensor_id first, size_t inputs, size_t hidden, size_t outputs) {
+	const struct block_layout *ends = &weights->layout.ends;
+	const float *tensors[6];
+	for (size_t i = 0; i < 6; i++)
+		tensors[i] = block_tensor(weights, ends, first + i);
+	if (!inputs || !outputs)
+		return (struct end){ .outputs = 0 };
+
+	struct end end = {
+		.first = first,
+		.inputs = inputs,
+		.hidden = hidden,
+		.outputs = outputs,
+		.map = pack_dense(packer, tensors[0], outputs, inputs),
+		.bias = tensors[1],
+	};
+	if (hidden) {
+		end.to_hidden = pack_dense(packer, tensors[2], hidden, inputs);
+		end.hidden_bias = tensors[3];
+		end.from_hidden = pack_dense(packer, tensors[4], outputs, hidden);
+		end.bias = pack_sum(packer, tensors[1], tensors[5], outputs);
+	}
+	return end;
 }
 
 static void pack_ends(struct xlstm_model *model, struct packer *packer) {
 	const struct xlstm_weights *weights = model->weights;
-	const struct block_layout *ends = &weights->layout.ends;
 	const struct xlstm_shape *shape = &weights->layout.shape;
 
-	model->last_norm = block_tensor(weights, ends, T_LAST_NORM);
-	model->embed_bias = block_tensor(weights, ends, T_EMBED_B);
-	model->head_bias = block_tensor(weights, ends, T_HEAD_B);
-	if (shape->inputs)
-		model->embed = pack_dense(packer, block_tensor(weights, ends, T_EMBED_W),
-			shape->width, shape->inputs);
-	if (shape->outputs)
-		model->head = pack_dense(packer, block_tensor(weights, ends, T_HEAD_W),
-			shape->outputs, shape->width);
+	model->last_norm = block_tensor(weights, &weights->layout.ends, T_LAST_NORM);
+	model->embed = pack_end(
+		packer, weights, T_EMBED_W, shape->inputs, shape->embed_hidden, shape->width);
+	model->head = pack_end(
+		packer, weights, T_HEAD_W, shape->width, shape->head_hidden, shape->outputs);
 }
 
 static void pack_model(struct xlstm_model *model, struct packer *packer) {

@@ -14,6 +14,18 @@ struct feedforward {
 	const float *norm; /* [width] */
 	struct panels up, down;
 	size_t inner;
+	enum xlstm_activation activation;
+};
+
+/* The map in front of the blocks or behind them: W x + b, and, where there is a hidden layer,
+ * W_o relu(W_h x + b_h) + b_o added to it. */
+struct end {
+	enum tensor_id first; /* of its tensors: T_EMBED_W or T_HEAD_W */
+	size_t inputs, hidden,
+		outputs; /* outputs 0: there is no such map; hidden 0: no hidden layer */
+	struct panels map, to_hidden, from_hidden;
+	const float *bias; /* [outputs] b, with b_o where there is a hidden layer */
+	const float *hidden_bias;
 };
 
 struct convolution {
@@ -53,8 +65,8 @@ struct xlstm_model {
 	atomic_uint count;
 	struct xlstm_weights *weights;
 	struct block *blocks;
-	struct panels embed, head;
-	const float *embed_bias, *head_bias, *last_norm;
+	struct end embed, head;
+	const float *last_norm;
 	float *packed;
 	struct panel *panels;
 	size_t scratch_floats; /* of a workspace */

@@ -145,3 +145,11 @@ const float *pack_joined(
 	}
 	return to;
 }
+
+const float *pack_sum(
+	struct packer *packer, const float *first, const float *second, size_t count) {
+	float *to = take_floats(packer, count);
+	for (size_t i = 0; to && i < count; i++)
+		to[i] = first[i] + second[i];
+	return to;
+}

@@ -52,4 +52,7 @@ const float *pack_transposed(
 const float *pack_joined(
 	struct packer *packer, const float *first, const float *second, size_t count);
 
+/* The sum of two vectors. */
+const float *pack_sum(struct packer *packer, const float *first, const float *second, size_t count);
+
 #endif

@@ -41,17 +41,26 @@ void pass_bias_gradient(const struct pass *pass, float *dbias, struct const_rows
 }
 
 void pass_norm(const struct pass *pass, float *u, const float *x, const float *gain) {
-	size_t width = pass->width;
-	for (size_t n = 0; n < pass->tokens; n++)
-		pass->kernels->norm(u + n * width, x + n * width, gain, width, width, NORM_EPSILON);
+	const struct kernels *kernels = pass->kernels;
+	size_t width = pass->width, end = pass->tokens * width;
+	for (size_t at = 0; at < end; at += width)
+		if (pass->norm == XLSTM_RMS_NORM)
+			kernels->rms_norm(u + at, x + at, gain, width, width, RMS_NORM_EPSILON);
+		else
+			kernels->norm(u + at, x + at, gain, width, width, NORM_EPSILON);
 }
 
 void pass_norm_back(const struct pass *pass, float *stream, float *dgain, const float *x,
 	const float *gain, const float *du) {
-	size_t width = pass->width;
-	for (size_t n = 0; n < pass->tokens; n++)
-		pass->kernels->norm_backward(stream + n * width, dgain, x + n * width, gain,
-			du + n * width, width, width, NORM_EPSILON);
+	const struct kernels *kernels = pass->kernels;
+	size_t width = pass->width, end = pass->tokens * width;
+	for (size_t at = 0; at < end; at += width)
+		if (pass->norm == XLSTM_RMS_NORM)
+			kernels->rms_norm_backward(stream + at, dgain, x + at, gain, du + at, width,
+				width, RMS_NORM_EPSILON);
+		else
+			kernels->norm_backward(stream + at, dgain, x + at, gain, du + at, width,
+				width, NORM_EPSILON);
 }
 
 /* Of series i; x as the whole pass has it. */

@@ -11,6 +11,7 @@
  */
 struct pass {
 	const struct kernels *kernels;
+	enum xlstm_norm norm;
 	size_t series, steps, tokens, width;
 	void *const *rows; /* [series] states; a forward pass moves them on */
 	const float *starts; /* [series, state_floats] the states before the window */
@@ -83,6 +84,14 @@ void pass_bias_gradient(const struct pass *pass, float *dbias, struct const_rows
 void pass_norm(const struct pass *pass, float *u, const float *x, const float *gain);
 void pass_norm_back(const struct pass *pass, float *stream, float *dgain, const float *x,
 	const float *gain, const float *du);
+
+/* The map of an end: y [tokens, outputs], leaving hidden [tokens, hidden] for the way back. */
+void end_forward(
+	const struct end *end, const struct pass *pass, float *y, const float *x, float *hidden);
+/* dx [tokens, inputs] (+)=, unless it is NULL. Scratch: [tokens, hidden]. */
+void end_backward(const struct xlstm_weights *weights, const struct end *end,
+	const struct pass *pass, const float *x, const float *hidden, const float *dy,
+	float *gradient, float *dx, bool add);
 
 /* The convolution and the nonlinearity after it: c [tokens, channels] in between, s after. Without
  * taps c is x. */

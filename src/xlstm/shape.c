@@ -43,9 +43,23 @@ static int memory_check(const struct xlstm_block_shape *block, uint32_t shared_w
 	return 0;
 }
 
+/* The maps around the blocks. */
+static int ends_check(const struct xlstm_shape *shape) {
+	if (shape->inputs > PROJECTION_MAX || shape->outputs > PROJECTION_MAX ||
+		shape->embed_hidden > PROJECTION_MAX || shape->head_hidden > PROJECTION_MAX)
+		return XLSTM_E_PROJECTION;
+	if ((shape->embed_hidden && !shape->inputs) || (shape->head_hidden && !shape->outputs))
+		return XLSTM_E_UNUSED;
+	return 0;
+}
+
 static int block_check(const struct xlstm_block_shape *block, uint32_t width) {
 	if (block->feedforward > FEEDFORWARD_MAX)
 		return XLSTM_E_FEEDFORWARD;
+	if (block->activation > XLSTM_SILU)
+		return XLSTM_E_ACTIVATION;
+	if (block->activation && !block->feedforward)
+		return XLSTM_E_UNUSED;
 
 	switch (block->kind) {
 	case XLSTM_SLSTM:
@@ -69,10 +83,13 @@ int xlstm_shape_check(const struct xlstm_shape *shape) {
 		return XLSTM_E_BLOCKS;
 	if (!shape->width || shape->width > WIDTH_MAX)
 		return XLSTM_E_WIDTH;
-	if (shape->inputs > PROJECTION_MAX || shape->outputs > PROJECTION_MAX)
-		return XLSTM_E_PROJECTION;
+	if (shape->norm > XLSTM_RMS_NORM)
+		return XLSTM_E_NORM;
+	int r = ends_check(shape);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < shape->block_count; i++) {
-		int r = block_check(&shape->blocks[i], shape->width);
+		r = block_check(&shape->blocks[i], shape->width);
 		if (r < 0)
 			return r;
 	}

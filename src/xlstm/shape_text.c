@@ -23,23 +23,32 @@ static const char *const kinds[] = {
 	[XLSTM_FEEDFORWARD] = "feedforward",
 };
 
+static const char *const activations[] = { [XLSTM_SILU] = "silu" };
+static const char *const norms[] = { [XLSTM_RMS_NORM] = "rms" };
+
 #define SHAPE(field) #field, offsetof(struct xlstm_shape, field)
 #define BLOCK(field) #field, offsetof(struct xlstm_block_shape, field)
 
+/* clang-format off */
 static const struct field shape_fields[] = {
-	{SHAPE(inputs),     NULL, 0},
-	{ SHAPE(width),     NULL, 0},
-	{ SHAPE(outputs),   NULL, 0},
-	{ SHAPE(plain_end), NULL, 0},
+	{ SHAPE(inputs), NULL, 0 },
+	{ SHAPE(width), NULL, 0 },
+	{ SHAPE(outputs), NULL, 0 },
+	{ SHAPE(plain_end), NULL, 0 },
+	{ SHAPE(norm), WORDS(norms) },
+	{ SHAPE(embed_hidden), NULL, 0 },
+	{ SHAPE(head_hidden), NULL, 0 },
 };
 
 static const struct field block_fields[] = {
-	{BLOCK(kind), WORDS(kinds)},
-	{  BLOCK(heads),       NULL,            0 },
-	{ BLOCK(taps),       NULL,            0 },
-	{ BLOCK(inner),       NULL,            0 },
-	{ BLOCK(feedforward),       NULL,            0 },
+	{ BLOCK(kind), WORDS(kinds) },
+	{ BLOCK(heads), NULL, 0 },
+	{ BLOCK(taps), NULL, 0 },
+	{ BLOCK(inner), NULL, 0 },
+	{ BLOCK(feedforward), NULL, 0 },
+	{ BLOCK(activation), WORDS(activations) },
 };
+/* clang-format on */
 
 #define SHAPE_FIELDS (sizeof(shape_fields) / sizeof(shape_fields[0]))
 #define BLOCK_FIELDS (sizeof(block_fields) / sizeof(block_fields[0]))

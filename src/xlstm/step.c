@@ -72,13 +72,22 @@ size_t tile_scratch(const struct layout *layout) {
 		most = larger(most, block_scratch(block));
 		most = larger(most, feedforward_scratch(block));
 	}
+	most = larger(most, TILE_ROWS_MAX * (size_t)layout->shape.embed_hidden);
+	most = larger(most, TILE_ROWS_MAX * (size_t)layout->shape.head_hidden);
 	return streams_floats(layout) + most;
 }
 
 void tile_norm(const struct tile *tile, const float *gain) {
-	for (size_t i = 0; i < tile->count; i++)
-		tile->kernels->norm(tile->normed + i * tile->width, tile->stream + i * tile->width,
-			gain, tile->width, tile->width, NORM_EPSILON);
+	const struct kernels *kernels = tile->kernels;
+	size_t width = tile->width;
+	for (size_t i = 0; i < tile->count; i++) {
+		float *y = tile->normed + i * width;
+		const float *x = tile->stream + i * width;
+		if (tile->norm == XLSTM_RMS_NORM)
+			kernels->rms_norm(y, x, gain, width, width, RMS_NORM_EPSILON);
+		else
+			kernels->norm(y, x, gain, width, width, NORM_EPSILON);
+	}
 }
 
 void convolution_step(const struct kernels *kernels, const struct convolution *convolution,
@@ -93,10 +102,9 @@ void convolution_step(const struct kernels *kernels, const struct convolution *c
 }
 
 static void embed(const struct xlstm_model *model, const struct tile *tile, const float *inputs) {
-	size_t count = xlstm_model_shape(model)->inputs;
-	if (count)
-		tile->kernels->matmul(tile->stream, tile->width, ADD_BIAS, model->embed_bias,
-			inputs, count, tile->count, &model->embed);
+	if (model->embed.outputs)
+		end_step(tile->kernels, &model->embed, tile->count, tile->stream, inputs,
+			tile->scratch);
 	else
 		memcpy(tile->stream, inputs, tile->count * tile->width * sizeof(float));
 }
@@ -130,6 +138,7 @@ void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspa
 	for (size_t done = 0; done < count; done += TILE_ROWS_MAX) {
 		struct tile tile = {
 			.kernels = workspace->kernels,
+			.norm = shape->norm,
 			.count = count - done < TILE_ROWS_MAX ? count - done : TILE_ROWS_MAX,
 			.width = width,
 			.rows = rows + done,
@@ -143,7 +152,7 @@ void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspa
 		if (features)
 			memcpy(features + done * width, end, tile.count * width * sizeof(float));
 		if (outputs && shape->outputs)
-			tile.kernels->matmul(outputs + done * shape->outputs, shape->outputs,
-				ADD_BIAS, model->head_bias, end, width, tile.count, &model->head);
+			end_step(tile.kernels, &model->head, tile.count,
+				outputs + done * shape->outputs, end, tile.scratch);
 	}
 }

@@ -23,6 +23,7 @@ struct xlstm_tape {
 	float *streams; /* [parts + 1, tokens, width]: the input of each part, and the end */
 	float *saved; /* of each part, one after the other; with checkpoints of one at a time */
 	float *normed; /* [tokens, width] after the last norm */
+	float *embed_hidden, *head_hidden; /* [tokens, hidden] of the maps around the blocks */
 	float *slopes; /* [tokens, width] of the stream */
 	float *features; /* [tokens, width] slopes of the features */
 	float *scratch;
@@ -112,7 +113,10 @@ static float *take(struct cursor *cursor, size_t floats) {
 
 static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	size_t series = tape->options.series, steps = tape->options.steps;
-	size_t wide = series * steps * tape->layout.shape.width, saved = 0, scratch = 0, parts = 0;
+	const struct xlstm_shape *shape = &tape->layout.shape;
+	size_t tokens = series * steps, wide = tokens * shape->width;
+	size_t saved = 0, scratch = tokens * larger(shape->embed_hidden, shape->head_hidden);
+	size_t parts = 0;
 	struct part part;
 
 	for (; part_at(&tape->layout, parts, &part); parts++) {
@@ -126,6 +130,8 @@ static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	tape->streams = take(cursor, streams * wide);
 	tape->saved = take(cursor, saved);
 	tape->normed = take(cursor, wide);
+	tape->embed_hidden = take(cursor, tokens * shape->embed_hidden);
+	tape->head_hidden = take(cursor, tokens * shape->head_hidden);
 	tape->slopes = take(cursor, wide);
 	tape->features = take(cursor, wide);
 	tape->scratch = take(cursor, scratch);
@@ -193,6 +199,7 @@ void xlstm_tape_destroy(struct xlstm_tape *tape) {
 static struct pass pass_of(const struct xlstm_tape *tape, void *const *rows) {
 	return (struct pass){
 		.kernels = tape->kernels,
+		.norm = tape->layout.shape.norm,
 		.series = tape->series,
 		.steps = tape->steps,
 		.tokens = tape->series * tape->steps,
@@ -278,14 +285,12 @@ static float *stream_at(const struct xlstm_tape *tape, size_t index) {
 	return tape->streams + (tape->options.forward_only ? index % 2 : index) * wide;
 }
 
-static void embed(const struct xlstm_model *model, const struct pass *pass, const float *inputs,
-	float *stream) {
-	const struct xlstm_shape *shape = xlstm_model_shape(model);
-	if (shape->inputs)
-		pass_map(pass, (struct rows){ stream, pass->width }, ADD_BIAS, model->embed_bias,
-			(struct const_rows){ inputs, shape->inputs }, &model->embed);
+static void embed(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct pass *pass, float *stream) {
+	if (model->embed.outputs)
+		end_forward(&model->embed, pass, stream, tape->inputs, tape->embed_hidden);
 	else
-		memcpy(stream, inputs, pass->tokens * pass->width * sizeof(float));
+		memcpy(stream, tape->inputs, pass->tokens * pass->width * sizeof(float));
 }
 
 /* Returns the features. */
@@ -319,20 +324,18 @@ void xlstm_sequence(const struct xlstm_model *model, struct xlstm_tape *tape, si
 		memcpy(tape->rows[i], rows[i], xlstm_state_size(model));
 
 	struct pass pass = pass_of(tape, rows);
-	embed(model, &pass, inputs, stream_at(tape, 0));
+	embed(model, tape, &pass, stream_at(tape, 0));
 	const float *end = parts_forward(model, tape, &pass);
 	if (features)
 		memcpy(features, end, pass.tokens * pass.width * sizeof(float));
 	if (outputs && shape->outputs)
-		pass_map(&pass, (struct rows){ outputs, shape->outputs }, ADD_BIAS,
-			model->head_bias, (struct const_rows){ end, pass.width }, &model->head);
+		end_forward(&model->head, &pass, outputs, end, tape->head_hidden);
 }
 
 /* The slope of the features, from those given and through the head. */
 static void head_back(const struct xlstm_model *model, const struct xlstm_tape *tape,
 	const struct pass *pass, const float *feature_slopes, const float *output_slopes,
 	float *gradient) {
-	const struct block_layout *ends = &tape->layout.ends;
 	size_t outputs = tape->layout.shape.outputs, wide = pass->tokens * pass->width;
 	const float *end = model->last_norm ? tape->normed : NULL;
 	struct part part;
@@ -348,31 +351,17 @@ static void head_back(const struct xlstm_model *model, const struct xlstm_tape *
 		memset(tape->features, 0, wide * sizeof(float));
 	if (!output_slopes || !outputs)
 		return;
-	struct const_rows dy = { output_slopes, outputs };
-	pass_bias_gradient(pass, slope_of(gradient, ends, T_HEAD_B), dy, outputs);
-	pass_map_gradient(pass, slope_of(gradient, ends, T_HEAD_W), dy,
-		(struct const_rows){ end, pass->width }, outputs, pass->width);
-	pass_map_back(pass, (struct rows){ tape->features, pass->width }, dy,
-		block_tensor(model->weights, ends, T_HEAD_W), outputs, pass->width, true);
+	end_backward(model->weights, &model->head, pass, end, tape->head_hidden, output_slopes,
+		gradient, tape->features, true);
 }
 
 static void embed_back(const struct xlstm_model *model, const struct xlstm_tape *tape,
 	const struct pass *pass, float *gradient, float *input_slopes) {
-	const struct block_layout *ends = &tape->layout.ends;
-	size_t inputs = tape->layout.shape.inputs, width = pass->width;
-	struct const_rows dy = { tape->slopes, width };
-
-	if (!inputs) {
-		if (input_slopes)
-			memcpy(input_slopes, tape->slopes, pass->tokens * width * sizeof(float));
-		return;
-	}
-	pass_bias_gradient(pass, slope_of(gradient, ends, T_EMBED_B), dy, width);
-	pass_map_gradient(pass, slope_of(gradient, ends, T_EMBED_W), dy,
-		(struct const_rows){ tape->inputs, inputs }, width, inputs);
-	if (input_slopes)
-		pass_map_back(pass, (struct rows){ input_slopes, inputs }, dy,
-			block_tensor(model->weights, ends, T_EMBED_W), width, inputs, false);
+	if (model->embed.outputs)
+		end_backward(model->weights, &model->embed, pass, tape->inputs, tape->embed_hidden,
+			tape->slopes, gradient, input_slopes, false);
+	else if (input_slopes)
+		memcpy(input_slopes, tape->slopes, pass->tokens * pass->width * sizeof(float));
 }
 
 /* What forward left for this part; with checkpoints it is computed again. */

@@ -13,6 +13,7 @@
 
 struct tile {
 	const struct kernels *kernels;
+	enum xlstm_norm norm;
 	size_t count; /* rows in this tile */
 	size_t width;
 	void *const *rows; /* [count] states */
@@ -49,7 +50,12 @@ size_t slstm_scratch(const struct block_layout *layout);
 size_t mlstm_scratch(const struct block_layout *layout);
 size_t feedforward_scratch(const struct block_layout *layout);
 
-/* All norms of the published blocks. */
-#define NORM_EPSILON 1e-5f
+/* y = the map of x: [count, outputs] from [count, inputs]. scratch [count, hidden]. */
+void end_step(const struct kernels *kernels, const struct end *end, size_t count, float *y,
+	const float *x, float *scratch);
+
+/* All norms of the published blocks, and those of the heads in all. */
+#define NORM_EPSILON     1e-5f
+#define RMS_NORM_EPSILON 1e-6f
 
 #endif

@@ -88,6 +88,17 @@ const char *golden_hyper_text(const struct golden *golden, const char *key) {
 	return NULL;
 }
 
+double golden_scalar(const struct golden *golden, const char *name) {
+	char found[64];
+	double value;
+	for (size_t i = 0; i < golden->line_count; i++)
+		if (sscanf(golden->lines[i], "scalar %63s %lf", found, &value) == 2 &&
+			!strcmp(found, name))
+			return value;
+	fail_msg("%s: no scalar %s", golden->directory, name);
+	return 0;
+}
+
 size_t golden_hyper(const struct golden *golden, const char *key) {
 	return (size_t)strtoul(golden_hyper_text(golden, key), NULL, 10);
 }

@@ -19,6 +19,7 @@ void golden_close(struct golden *golden);
 
 size_t golden_hyper(const struct golden *golden, const char *key);
 const char *golden_hyper_text(const struct golden *golden, const char *key);
+double golden_scalar(const struct golden *golden, const char *name);
 /* role: input, param, state0, output, state, inter or grad. */
 const struct golden_tensor *golden_tensor(
 	struct golden *golden, const char *role, const char *name);

@@ -65,6 +65,12 @@ static void wrong_shapes_are_refused_by_name(void **state) {
 	REFUSED(shape.blocks[2].feedforward = 0, XLSTM_E_FEEDFORWARD);
 	REFUSED(shape.blocks[2].taps = 4, XLSTM_E_UNUSED);
 	REFUSED(shape.blocks[2].heads = 4, XLSTM_E_UNUSED);
+	REFUSED(shape.norm = (enum xlstm_norm)2, XLSTM_E_NORM);
+	REFUSED(shape.blocks[1].activation = (enum xlstm_activation)2, XLSTM_E_ACTIVATION);
+	REFUSED(shape.blocks[0].activation = XLSTM_SILU, XLSTM_E_UNUSED);
+	REFUSED((shape.inputs = 0, shape.embed_hidden = 8), XLSTM_E_UNUSED);
+	REFUSED((shape.outputs = 0, shape.head_hidden = 8), XLSTM_E_UNUSED);
+	REFUSED(shape.head_hidden = 65537, XLSTM_E_PROJECTION);
 #undef REFUSED
 	struct xlstm_weights *weights;
 	shape = good();

@@ -19,11 +19,18 @@
 
 static struct xlstm_weights *some_weights(void) {
 	struct xlstm_shape shape = {
-		.inputs = 5, .width = 32, .outputs = 9, .block_count = 4, .plain_end = 1
+		.inputs = 5,
+		.width = 32,
+		.outputs = 9,
+		.block_count = 4,
+		.plain_end = 1,
+		.norm = XLSTM_RMS_NORM,
+		.embed_hidden = 11,
 	};
 	shape.blocks[0] = xlstm_block_published(XLSTM_MLSTM, 32, 4);
 	shape.blocks[1] = xlstm_block_published(XLSTM_SLSTM, 32, 2);
 	shape.blocks[2] = xlstm_block_published(XLSTM_FEEDFORWARD, 32, 0);
+	shape.blocks[2].activation = XLSTM_SILU;
 	shape.blocks[3] = (struct xlstm_block_shape){ .kind = XLSTM_SLSTM, .heads = 8 };
 	struct xlstm_weights *weights;
 	assert_int_equal(xlstm_weights_create(&weights, &shape), 0);

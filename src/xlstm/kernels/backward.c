@@ -34,17 +34,30 @@ void KERNEL(silu_backward)(float *dx, const float *x, const float *dy, size_t wi
 	}
 }
 
-void KERNEL(gelu_times_backward)(float *dx, float *dfactor, const float *x, const float *factor,
-	const float *dy, size_t width) {
+void KERNEL(relu_backward)(float *dx, const float *y, const float *dy, size_t width) {
 	for (size_t i = 0; i < width; i += LANES) {
 		size_t left = width - i;
-		vec slope, gate = gelu_and_slope(vec_load_up_to(x + i, left), &slope);
 		vec d = vec_load_up_to(dy + i, left);
-		vec through = d * vec_load_up_to(factor + i, left) * slope;
-		vec_store_up_to(dfactor + i, d * gate, left);
-		vec_store_up_to(dx + i, through, left);
+		vec_store_up_to(
+			dx + i, vec_if_zero(vec_load_up_to(y + i, left), (vec){ 0 }, d), left);
 	}
 }
+
+#define TIMES_BACKWARD(name)                                                                       \
+	void KERNEL(name##_times_backward)(float *dx, float *dfactor, const float *x,              \
+		const float *factor, const float *dy, size_t width) {                              \
+		for (size_t i = 0; i < width; i += LANES) {                                        \
+			size_t left = width - i;                                                   \
+			vec slope, gate = name##_and_slope(vec_load_up_to(x + i, left), &slope);   \
+			vec d = vec_load_up_to(dy + i, left);                                      \
+			vec through = d * vec_load_up_to(factor + i, left) * slope;                \
+			vec_store_up_to(dfactor + i, d * gate, left);                              \
+			vec_store_up_to(dx + i, through, left);                                    \
+		}                                                                                  \
+	}
+
+TIMES_BACKWARD(gelu)
+TIMES_BACKWARD(silu)
 
 void KERNEL(skip_and_gate_backward)(float *dh, float *ds, float *dz, float *dskip, const float *h,
 	const float *skip, const float *s, const float *z, const float *dy, size_t width) {
@@ -108,6 +121,38 @@ static void group_backward(float *dx, float *dgain, const float *x, const float 
 		vec slope = (g - mean_g - u * mean_gu) * moments.scale;
 		vec_store_up_to(dx + i, vec_load_up_to(dx + i, left) + slope, left);
 	}
+}
+
+/* With u = x * scale and g = dy * gain: dx = scale * (g - u * mean(g * u)). */
+static void rms_group_backward(float *dx, float *dgain, const float *x, const float *gain,
+	const float *dy, size_t group, float epsilon) {
+	vec squares = { 0 }, product = { 0 };
+
+	for (size_t i = 0; i < group; i += LANES) {
+		vec at = vec_load_up_to(x + i, group - i);
+		squares += at * at;
+	}
+	float scale = 1.0f / sqrtf(vec_sum(squares) / (float)group + epsilon);
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec d = vec_load_up_to(dy + i, left), u = vec_load_up_to(x + i, left) * scale;
+		vec_store_up_to(dgain + i, vec_load_up_to(dgain + i, left) + d * u, left);
+		product += d * vec_load_up_to(gain + i, left) * u;
+	}
+	float mean = vec_sum(product) / (float)group;
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec g = vec_load_up_to(dy + i, left) * vec_load_up_to(gain + i, left);
+		vec u = vec_load_up_to(x + i, left) * scale;
+		vec slope = (g - u * mean) * scale;
+		vec_store_up_to(dx + i, vec_load_up_to(dx + i, left) + slope, left);
+	}
+}
+
+void KERNEL(rms_norm_backward)(float *dx, float *dgain, const float *x, const float *gain,
+	const float *dy, size_t width, size_t group, float epsilon) {
+	for (size_t at = 0; at < width; at += group)
+		rms_group_backward(dx + at, dgain + at, x + at, gain + at, dy + at, group, epsilon);
 }
 
 void KERNEL(norm_backward)(float *dx, float *dgain, const float *x, const float *gain,

@@ -78,6 +78,10 @@ static inline vec vec_sigmoid(vec x) {
 }
 
 /* Minus infinity gives zero, not 0 * infinity. */
+static inline vec vec_relu(vec x) {
+	return vec_max(vec_all(0.0f), x);
+}
+
 static inline vec vec_silu(vec x) {
 	return vec_max(vec_all(-128.0f), x) * vec_sigmoid(x);
 }

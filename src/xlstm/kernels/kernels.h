@@ -144,6 +144,9 @@ struct conv_window {
 	 * group of `group` values of a row [width]. y may be x. */ \
 	X(norm, (float *y, const float *x, const float *gain, size_t width, size_t group,            \
 			float epsilon))                                                              \
+	/* The same with y = x / sqrt(mean of squares + epsilon) * gain. */                          \
+	X(rms_norm, (float *y, const float *x, const float *gain, size_t width, size_t group,        \
+			    float epsilon))                                                          \
 	/* y [channels] = silu(convolution); taps is at least 1. */                                  \
 	X(conv_silu, (float *y, const float *x, const struct conv_step *step))                       \
 	/* y [width] = W x with W block-diagonal, blocks of 4 x 4, given as w [4, width]:          \
@@ -157,17 +160,25 @@ struct conv_window {
 				 const float *z, size_t width))                                      \
 	/* y = gelu(x) * factor */                                                                   \
 	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))                 \
+	/* y = silu(x) * factor */                                                                   \
+	X(silu_times, (float *y, const float *x, const float *factor, size_t width))                 \
 	/* y [rows, columns] (+)= a [rows, inner] * b [inner, columns], a in any order. */           \
 	X(product, (struct rows y, struct strided a, struct const_rows b, size_t rows,               \
 			   size_t inner, size_t columns, bool add))                                  \
 	/* Given dy, adds to dx and dgain. */                                                        \
 	X(norm_backward, (float *dx, float *dgain, const float *x, const float *gain,                \
 				 const float *dy, size_t width, size_t group, float epsilon))        \
+	X(rms_norm_backward, (float *dx, float *dgain, const float *x, const float *gain,            \
+				     const float *dy, size_t width, size_t group, float epsilon))    \
 	/* dx = dy * silu'(x) */                                                                     \
 	X(silu_backward, (float *dx, const float *x, const float *dy, size_t width))                 \
 	/* dx and dfactor from dy. */                                                                \
 	X(gelu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,      \
 				       const float *dy, size_t width))                               \
+	X(silu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,      \
+				       const float *dy, size_t width))                               \
+	/* dx = dy where y = relu(x) is not 0 */                                                     \
+	X(relu_backward, (float *dx, const float *y, const float *dy, size_t width))                 \
 	/* dh, ds and dz from dy; adds to dskip. */                                                  \
 	X(skip_and_gate_backward,                                                                    \
 		(float *dh, float *ds, float *dz, float *dskip, const float *h, const float *skip,   \
@@ -192,6 +203,7 @@ struct conv_window {
 	X(log_sigmoid, (float *y, const float *x, size_t count))                                     \
 	X(sigmoid, (float *y, const float *x, size_t count))                                         \
 	X(tanh, (float *y, const float *x, size_t count))                                            \
+	X(relu, (float *y, const float *x, size_t count))                                            \
 	X(silu, (float *y, const float *x, size_t count))                                            \
 	X(gelu, (float *y, const float *x, size_t count))
 

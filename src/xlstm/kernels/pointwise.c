@@ -16,6 +16,7 @@ MAP(log1p)
 MAP(log_sigmoid)
 MAP(sigmoid)
 MAP(tanh)
+MAP(relu)
 MAP(silu)
 MAP(gelu)
 
@@ -27,13 +28,17 @@ void KERNEL(add)(float *y, const float *x, size_t width) {
 	}
 }
 
-void KERNEL(gelu_times)(float *y, const float *x, const float *factor, size_t width) {
-	for (size_t i = 0; i < width; i += LANES) {
-		size_t left = width - i;
-		vec gate = vec_gelu(vec_load_up_to(x + i, left));
-		vec_store_up_to(y + i, gate * vec_load_up_to(factor + i, left), left);
+#define TIMES(name)                                                                                \
+	void KERNEL(name##_times)(float *y, const float *x, const float *factor, size_t width) {   \
+		for (size_t i = 0; i < width; i += LANES) {                                        \
+			size_t left = width - i;                                                   \
+			vec gate = vec_##name(vec_load_up_to(x + i, left));                        \
+			vec_store_up_to(y + i, gate * vec_load_up_to(factor + i, left), left);     \
+		}                                                                                  \
 	}
-}
+
+TIMES(gelu)
+TIMES(silu)
 
 void KERNEL(skip_and_gate)(
 	float *y, const float *h, const float *skip, const float *s, const float *z, size_t width) {
@@ -77,6 +82,20 @@ void KERNEL(norm)(
 			vec off = (vec_load_up_to(x + at + i, left) - mean) * scale;
 			vec scaled = off + off * vec_load_up_to(gain + at + i, left);
 			vec_store_up_to(y + at + i, scaled, left);
+		}
+	}
+}
+
+void KERNEL(rms_norm)(
+	float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
+	for (size_t at = 0; at < width; at += group) {
+		float mean = squares_around(0.0f, x + at, group) / (float)group;
+		float scale = 1.0f / sqrtf(mean + epsilon);
+		for (size_t i = 0; i < group; i += LANES) {
+			size_t left = group - i;
+			vec scaled = vec_load_up_to(x + at + i, left) * scale;
+			vec_store_up_to(
+				y + at + i, scaled * vec_load_up_to(gain + at + i, left), left);
 		}
 	}
 }
