@@ -408,14 +408,48 @@ int config_load(const char *path, struct text *problems, struct config **ret_con
 	return r;
 }
 
-int config_reload(struct config *config, struct config *fresh, struct text *kept) {
+static const struct config_source *find_source(const struct config *config, const char *name) {
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (strcmp(config->sources[i].name, name) == 0)
+			return &config->sources[i];
+	}
+	return NULL;
+}
+
+static bool sources_equal(const struct config_source *a, const struct config_source *b) {
+	size_t count;
+	const struct key *keys = keys_all(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(keys[i].section, SECTION_SOURCE) == 0 &&
+			!keys_equal(&keys[i], (const char *)a + keys[i].at,
+				(const char *)b + keys[i].at))
+			return false;
+	}
+	return true;
+}
+
+/* Names the sources of one configuration that the other one lacks or, if asked for, has otherwise. */
+static void keep_sources(const struct config *config, const struct config *other, bool differing,
+	struct text *kept) {
+	for (size_t i = 0; i < config->source_count; i++) {
+		const struct config_source *source = &config->sources[i];
+		const struct config_source *same = find_source(other, source->name);
+
+		if (same && (!differing || sources_equal(source, same)))
+			continue;
+		text_add_format(kept, "%s[source %s]", kept->length > 0 ? ", " : "", source->name);
+	}
+}
+
+int config_reload(struct config *config, const struct config *fresh, struct text *kept) {
 	size_t count;
 	int taken = 0;
 	const struct key *keys = keys_all(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		void *now = (char *)config + keys[i].at;
-		void *then = (char *)fresh + keys[i].at;
+		const void *then = (const char *)fresh + keys[i].at;
 
 		if (strcmp(keys[i].section, SECTION_SOURCE) == 0 || keys_equal(&keys[i], now, then))
 			continue;
@@ -430,6 +464,8 @@ int config_reload(struct config *config, struct config *fresh, struct text *kept
 			return r;
 		taken++;
 	}
+	keep_sources(config, fresh, true, kept);
+	keep_sources(fresh, config, false, kept);
 	return taken;
 }
 

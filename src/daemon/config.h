@@ -133,10 +133,10 @@ int config_load(const char *path, struct text *problems, struct config **ret_con
 int config_create(struct config **ret_config);
 void config_destroy(struct config *config);
 
-/* Takes over from `fresh` the keys that may change while the daemon runs and appends the names of
- * those that differ but may not to `kept`, separated by ", ". Returns how many were taken over, or
- * -ENOMEM. Strings move, so `fresh` is good for nothing but config_destroy afterwards. */
-int config_reload(struct config *config, struct config *fresh, struct text *kept);
+/* Copies from `fresh` the keys that may change while the daemon runs and appends the names of those
+ * that differ but may not to `kept`, separated by ", ": other keys, and sources that are new, gone
+ * or different. Returns how many were taken over, or -ENOMEM. */
+int config_reload(struct config *config, const struct config *fresh, struct text *kept);
 
 /* Every key with its value, as a file that gives the same configuration. */
 void config_print(const struct config *config, struct text *out);

@@ -200,9 +200,13 @@ static void a_reload_takes_what_may_change_and_names_the_rest(void **state) {
 	struct text kept = { 0 };
 
 	(void)state;
-	assert_parses("");
+	assert_parses("[source same]\ntopic = s/{detector}\n[source other]\ntopic = o/{detector}\n"
+		      "[source gone]\ntopic = g/{detector}\n");
 	assert_int_equal(config_parse(SPAN("[daemon]\nlog = debug\ninstance = x\n[store]\n"
-					   "keep_readings = 2d\n[mqtt]\nuser = u\n"),
+					   "keep_readings = 2d\n[mqtt]\nuser = u\n"
+					   "[source new]\ntopic = n/{detector}\n"
+					   "[source same]\ntopic = s/{detector}\n"
+					   "[source other]\ntopic = o/{detector}\nqos = 0\n"),
 				 "f", &problems, &fresh),
 		0);
 	assert_int_equal(config_reload(config, fresh, &kept), 2);
@@ -210,7 +214,8 @@ static void a_reload_takes_what_may_change_and_names_the_rest(void **state) {
 	assert_int_equal(config->store.keep_readings, 2 * 86400000);
 	assert_string_equal(config->daemon.instance, "main");
 	text_add_char(&kept, '\0');
-	assert_string_equal(kept.data, "[daemon] instance, [mqtt] user");
+	assert_string_equal(kept.data,
+		"[daemon] instance, [mqtt] user, [source other], [source gone], [source new]");
 	text_finish(&kept);
 }
 

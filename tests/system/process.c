@@ -61,9 +61,10 @@ void process_configure(struct process *process, const struct broker *broker, con
 		die(process, "xlstmd.conf");
 	fprintf(file,
 		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n"
-		"[store]\npath = %s\ncommit_interval = 50ms\nstate_interval = 1s\n"
+		"[store]\npath = %s\ncommit_interval = 50ms\n%s"
 		"[daemon]\nstats_interval = 200ms\n%s",
-		broker->server, process_file(process, "xlstmd.db"), lines);
+		broker->server, process_file(process, "xlstmd.db"),
+		strstr(lines, "state_interval") ? "" : "state_interval = 1s\n", lines);
 	if (fclose(file) != 0)
 		die(process, "xlstmd.conf");
 }
