@@ -104,27 +104,35 @@ static int create_client(struct app *app, const char *password, const char *key_
 	return r;
 }
 
+static int subscribe_requests(struct app *app) {
+	struct text filter = { 0 };
+
+	text_add(&filter, text_span(&app->request_prefix));
+	text_add(&filter, SPAN("+"));
+	text_add_char(&filter, '\0');
+	int r = text_failed(&filter) ? -ENOMEM
+				     : mqtt_subscribe(app->publisher.mqtt, filter.data, 1);
+	text_finish(&filter);
+	return r;
+}
+
+static int subscribe_source(struct app *app, const struct app_source *source) {
+	struct span filter = wire_source_filter(source->wire);
+	char *text = strndup(filter.data, filter.length);
+	if (!text)
+		return -ENOMEM;
+
+	int r = mqtt_subscribe(app->publisher.mqtt, text, (int)source->config->qos);
+	free(text);
+	return r;
+}
+
+/* What is added first is subscribed to last: who gets an answer knows that we hear readings. */
 static int subscribe_all(struct app *app) {
-	struct mqtt *mqtt = app->publisher.mqtt;
-	int r = 0;
+	int r = subscribe_requests(app);
 
-	for (uint32_t i = 0; i < app->sources.count && r == 0; i++) {
-		const struct app_source *source = &app->sources.items[i];
-		struct span filter = wire_source_filter(source->wire);
-		char *text = strndup(filter.data, filter.length);
-
-		r = text ? mqtt_subscribe(mqtt, text, (int)source->config->qos) : -ENOMEM;
-		free(text);
-	}
-	if (r < 0)
-		return r;
-
-	struct text requests = { 0 };
-	text_add(&requests, text_span(&app->request_prefix));
-	text_add(&requests, SPAN("+"));
-	text_add_char(&requests, '\0');
-	r = text_failed(&requests) ? -ENOMEM : mqtt_subscribe(mqtt, requests.data, 1);
-	text_finish(&requests);
+	for (uint32_t i = 0; i < app->sources.count && r == 0; i++)
+		r = subscribe_source(app, &app->sources.items[i]);
 	return r;
 }
 

@@ -15,7 +15,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+static int64_t now_ms(void) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static void die(struct process *process, const char *what) {
 	char command[128];
@@ -60,7 +68,8 @@ void process_configure(struct process *process, const struct broker *broker, con
 	if (!file)
 		die(process, "xlstmd.conf");
 	fprintf(file,
-		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n"
+		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\nsession_expiry "
+		"= none\n"
 		"[store]\npath = %s\ncommit_interval = 50ms\n%s"
 		"[daemon]\nstats_interval = 200ms\n%s",
 		broker->server, process_file(process, "xlstmd.db"),
@@ -259,9 +268,10 @@ void process_await_query(const struct process *process, const char *sql, const c
 }
 
 json_t *await_json(struct peer *peer, const char *topic) {
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	const struct peer_message *message;
 
-	while ((message = peer_next(peer, PATIENCE_MS)) != NULL) {
+	while (now_ms() < deadline_ms && (message = peer_next(peer, PATIENCE_MS)) != NULL) {
 		json_t *json = NULL;
 
 		if (strcmp(message->topic, topic) == 0)
@@ -273,15 +283,33 @@ json_t *await_json(struct peer *peer, const char *topic) {
 	exit(1);
 }
 
-void await_subscribed(struct peer *peer) {
-	const struct peer_message *message = NULL;
+/* Whether the next message of the peer is the answer to the ping of this number. */
+static bool is_answer(const struct peer_message *message, int number) {
+	json_t *json;
+	bool it_is = false;
 
-	for (int i = 0; i < PATIENCE_MS / 100; i++) {
-		if (!message)
-			publish_text(peer, "xlstm/main/request/ping", "");
-		message = peer_next(peer, 100);
-		if (message && strcmp(message->topic, "xlstm/main/response/ping") == 0)
-			return;
+	if (!message || strcmp(message->topic, "xlstm/main/response/ping") != 0)
+		return false;
+	json = json_loadb(message->payload, message->length, 0, NULL);
+	it_is = json_number_at(json, "transaction") == number;
+	json_decref(json);
+	return it_is;
+}
+
+void await_subscribed(struct peer *peer) {
+	static int number;
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+	char request[64];
+
+	while (now_ms() < deadline_ms) {
+		int64_t again_ms = now_ms() + 200;
+
+		snprintf(request, sizeof(request), "{\"transaction\":%d}", ++number);
+		publish_text(peer, "xlstm/main/request/ping", request);
+		while (now_ms() < again_ms) {
+			if (is_answer(peer_next(peer, 200), number))
+				return;
+		}
 	}
 	fprintf(stderr, "the daemon does not answer\n");
 	exit(1);
@@ -299,17 +327,19 @@ double json_number_at(const json_t *json, const char *path) {
 }
 
 json_t *await_stats(struct peer *peer, const char *path, double at_least) {
-	for (int i = 0; i < PATIENCE_MS / 200; i++) {
-		json_t *stats = await_json(peer, "xlstm/main/stats");
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+	json_t *stats = await_json(peer, "xlstm/main/stats");
 
-		if (json_number_at(stats, path) >= at_least)
-			return stats;
-		if (i + 1 == PATIENCE_MS / 200)
+	while (!(json_number_at(stats, path) >= at_least)) {
+		if (now_ms() > deadline_ms) {
 			json_dumpf(stats, stderr, 0);
+			fprintf(stderr, "\n%s stays below %g\n", path, at_least);
+			exit(1);
+		}
 		json_decref(stats);
+		stats = await_json(peer, "xlstm/main/stats");
 	}
-	fprintf(stderr, "\n%s stays below %g\n", path, at_least);
-	exit(1);
+	return stats;
 }
 
 void publish_number(struct peer *peer, const char *topic, double value) {
