@@ -14,8 +14,11 @@
 #define AGREEING_INTERVALS 3
 
 /* How near a usual step must lie, in thousandths of it: at least, and however much they scatter. */
-#define NEAR_PER_MILLE     5
+#define NEAR_PER_MILLE     10
 #define NEAR_PER_MILLE_MAX 50
+
+/* Intervals that differ by more than this part of their median say nothing about their scatter. */
+#define OUTLIER_PART 5
 
 /* Divisors of 1000, of 60, of 24: what divides the next larger unit. */
 static const int64_t usual_steps[] = {
@@ -87,13 +90,16 @@ static int64_t median(const int64_t *values, size_t count) {
 	return sorted[(count - 1) / 2];
 }
 
-/* Median distance of the intervals from `centre`. */
+/* How far the intervals lie from their median, but for those that a lost reading or a burst made. */
 static int64_t scatter(const struct cadence *cadence, int64_t centre) {
-	int64_t distances[CADENCE_INTERVALS];
+	int64_t widest = 0;
 
-	for (size_t i = 0; i < cadence->count; i++)
-		distances[i] = llabs(cadence->intervals_ms[i] - centre);
-	return median(distances, cadence->count);
+	for (size_t i = 0; i < cadence->count; i++) {
+		int64_t distance = llabs(cadence->intervals_ms[i] - centre);
+		if (distance > widest && distance <= centre / OUTLIER_PART)
+			widest = distance;
+	}
+	return widest;
 }
 
 bool cadence_is_settled(const struct cadence *cadence) {
@@ -130,7 +136,7 @@ int64_t cadence_step_ms(const struct cadence *cadence) {
 
 	int64_t step = median(cadence->intervals_ms, cadence->count);
 	int64_t usual = nearest_usual_step(step);
-	int64_t near = clamp(scatter(cadence, step), usual * NEAR_PER_MILLE / 1000,
+	int64_t near = clamp(2 * scatter(cadence, step), usual * NEAR_PER_MILLE / 1000,
 		usual * NEAR_PER_MILLE_MAX / 1000);
 	return llabs(usual - step) <= near ? usual : step;
 }

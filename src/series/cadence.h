@@ -26,7 +26,7 @@ void cadence_add(struct cadence *cadence, int64_t interval_ms);
 bool cadence_is_settled(const struct cadence *cadence);
 
 /* The median interval, moved to a length that people choose (1 s, 15 min, 1 h) if one lies as near
- * as the intervals themselves scatter. Always positive. */
+ * as the intervals' scatter allows. Always positive. */
 int64_t cadence_step_ms(const struct cadence *cadence);
 
 #endif

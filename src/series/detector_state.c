@@ -294,6 +294,8 @@ static int load(struct visitor *visitor, struct detector *into, const struct det
 	uint64_t magic = 0, version = 0;
 	uint32_t channels = 0, waiting = 0, held = 0;
 
+	if (visitor->from.length < sizeof(magic) + sizeof(version))
+		return E_CORRUPT;
 	visit_header(visitor, &magic, &version, &channels, &waiting, &held);
 	if (magic != STATE_MAGIC)
 		return E_CORRUPT;

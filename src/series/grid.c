@@ -127,10 +127,10 @@ static void anchor_phase(struct grid *grid, uint64_t number, int64_t time_ms) {
 		grid->origin_ms = grid->phase_ms;
 }
 
-/* Moves the phase towards the mean of the first readings. It moves by half a step at the most, so
- * labels go on rising. */
+/* Moves the phase towards the mean of the first readings, unless they crowd. It moves by half a step
+ * at the most, so labels go on rising. */
 static void learn_phase(struct grid *grid, uint64_t number, int64_t time_ms) {
-	if (grid->aligned || grid->phase_readings >= PHASE_READINGS)
+	if (grid->aligned || grid->crowding > 0 || grid->phase_readings >= PHASE_READINGS)
 		return;
 
 	int64_t error = time_ms - (grid->phase_ms + (int64_t)number * grid->step_ms);

@@ -32,20 +32,20 @@ static inline struct clock_options every(int64_t step_ms) {
 }
 
 static inline void fixture_init(
-        struct fixture *fixture, uint32_t channels, struct clock_options options) {
+	struct fixture *fixture, uint32_t channels, struct clock_options options) {
 	struct registry_limits limits = registry_limits_default();
 	static const char *const names[] = { "a", "b", "c", "e", "f", "g", "h", "i" };
 
 	*fixture = (struct fixture){ 0 };
 	assert_int_equal(registry_create(&fixture->registry, &limits, 1), 0);
 	assert_int_equal(registry_find_or_add_detector(
-	                         fixture->registry, SPAN("d"), &options, &fixture->detector),
-	        1);
+				 fixture->registry, SPAN("d"), &options, &fixture->detector),
+		1);
 	for (uint32_t i = 0; i < channels; i++) {
 		uint32_t index;
 		assert_int_equal(registry_find_or_add_channel(fixture->registry, fixture->detector,
-		                         span_text(names[i]), SPAN_EMPTY, &index),
-		        1);
+					 span_text(names[i]), SPAN_EMPTY, &index),
+			1);
 		assert_int_equal(index, i);
 	}
 }

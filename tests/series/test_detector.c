@@ -211,9 +211,9 @@ int main(void) {
 		cmocka_unit_test(a_tick_leaves_with_its_reading),
 		cmocka_unit_test(channels_of_a_message_step_together),
 		cmocka_unit_test(
-		        a_channel_with_a_message_of_its_own_makes_a_tick_of_the_same_period),
+			a_channel_with_a_message_of_its_own_makes_a_tick_of_the_same_period),
 		cmocka_unit_test(
-		        a_channel_without_a_reading_steps_as_missing_when_the_clock_moves_on),
+			a_channel_without_a_reading_steps_as_missing_when_the_clock_moves_on),
 		cmocka_unit_test(a_channel_that_appears_late_is_not_missed_before),
 		cmocka_unit_test(null_is_a_missing_value_that_steps),
 		cmocka_unit_test(gaps_become_missing_ticks),
