@@ -238,7 +238,8 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 		state->stabiliser =
 			take(&end, block->kind == XLSTM_MLSTM ? block->heads : block->channels);
 	block->state_at = layout->state_floats;
-	layout->state_floats += round_up_to_line(end);
+	block->state_floats = round_up_to_line(end);
+	layout->state_floats += block->state_floats;
 }
 
 static void describe_block(struct block_layout *block, const struct xlstm_block_shape *shape,

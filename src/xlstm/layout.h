@@ -91,7 +91,7 @@ struct block_layout {
 	size_t heads, units; /* units: width of a head */
 	size_t inner, taps, channels, feedforward;
 	size_t tensors[TENSOR_IDS]; /* offsets in an arena, in floats; ABSENT where there is none */
-	size_t state_at; /* of the block in a row, in floats */
+	size_t state_at, state_floats; /* of the block in a row */
 	struct state_fields state;
 };
 

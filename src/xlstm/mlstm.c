@@ -54,10 +54,6 @@ static void remember(const struct block_layout *layout, const struct tile *tile,
 	float *state = tile_state(tile, row, layout);
 	const float *qkv = scratch->qkv + row * 3 * inner;
 	const float *gates = scratch->gates + row * 2 * heads;
-	const float *ahead = NULL;
-	if (row + 1 < tile->count)
-		ahead = tile_state(tile, row + 1, layout) + at->matrix;
-
 	struct mlstm_step step = {
 		.heads = heads,
 		.units = layout->units,
@@ -70,8 +66,13 @@ static void remember(const struct block_layout *layout, const struct tile *tile,
 		.input_gate = gates,
 		.forget_gate = gates + heads,
 		.scratch = scratch->cell,
-		.ahead = ahead,
 	};
+	if (row + 1 < tile->count) {
+		const float *next = tile_state(tile, row + 1, layout);
+		step.ahead.matrix = next + at->matrix;
+		step.ahead.normaliser = next + at->normaliser;
+		step.ahead.stabiliser = next + at->stabiliser;
+	}
 	tile->kernels->mlstm_cell(scratch->up + row * 2 * inner, &step);
 }
 
@@ -81,6 +82,7 @@ void mlstm_block_step(
 	struct mlstm_scratch scratch = cut(tile->scratch, layout);
 	size_t inner = layout->inner, heads = layout->heads, count = tile->count;
 
+	tile_fetch(tile, layout, layout->state.normaliser, layout->state_floats);
 	tile_norm(tile, mlstm->norm);
 	kernels->matmul(scratch.up, 2 * inner, ADD_NOTHING, NULL, tile->normed, tile->width, count,
 		&mlstm->up);

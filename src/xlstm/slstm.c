@@ -73,6 +73,7 @@ void slstm_block_step(
 	const struct state_fields *at = &layout->state;
 	size_t width = tile->width;
 
+	tile_fetch(tile, layout, 0, layout->state_floats);
 	tile_norm(tile, slstm->norm);
 	gates_step(slstm, layout, tile, &scratch);
 	for (size_t i = 0; i < tile->count; i++) {

@@ -28,6 +28,15 @@ static inline float *tile_state(
 	return (float *)tile->rows[row] + layout->state_at;
 }
 
+/* Brings [from, end) of the block's part of every row into the cache, while something else is
+ * being computed. */
+static inline void tile_fetch(
+	const struct tile *tile, const struct block_layout *layout, size_t from, size_t end) {
+	for (size_t i = 0; i < tile->count; i++)
+		for (size_t at = from; at < end; at += LINE_FLOATS)
+			__builtin_prefetch(tile_state(tile, i, layout) + at, 1, 2);
+}
+
 /* Floats of scratch for a whole tile, the two streams included. */
 size_t tile_scratch(const struct layout *layout);
 

@@ -44,7 +44,10 @@ struct mlstm_step {
 	const float *q, *k, *v; /* [E], k without its factor 1/sqrt(p) */
 	const float *input_gate, *forget_gate; /* [H], before their nonlinearity */
 	float *scratch; /* [4 H] */
-	const float *ahead; /* the next series' matrix, fetched meanwhile; NULL: none */
+	/* Of the next series, brought into the cache meanwhile; NULL: there is none. */
+	struct {
+		const float *matrix, *normaliser, *stabiliser;
+	} ahead;
 };
 
 /* One step of the sLSTM cell of one series: all arrays [units], elementwise. */

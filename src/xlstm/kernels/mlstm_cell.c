@@ -47,6 +47,11 @@ static inline void fetch(const float *address) {
 	__builtin_prefetch(address, 1, 2);
 }
 
+static inline void fetch_all(const float *from, size_t count) {
+	for (size_t i = 0; i < count; i += 16)
+		fetch(from + i);
+}
+
 /*
  * C = keep C + (take k) v' and h = C' q over some columns of a head, each element of C read and
  * written once. `vectors` full vectors of columns, or one part of `part` columns.
@@ -111,6 +116,8 @@ void KERNEL(mlstm_cell)(float *h, const struct mlstm_step *step) {
 		step->scratch + 3 * heads };
 	float root = 1.0f / sqrtf((float)units);
 
+	if (step->ahead.stabiliser)
+		fetch_all(step->ahead.stabiliser, heads);
 	scale_gates(&factors, step);
 	for (size_t head = 0; head < heads; head++) {
 		size_t at = head * units;
@@ -120,7 +127,11 @@ void KERNEL(mlstm_cell)(float *h, const struct mlstm_step *step) {
 			step->normaliser + at, step->k + at, step->q + at, units, keep, take);
 		float divide = s / (fmaxf(fabsf(dot) * s, factors.floor[head]) + 1e-6f * s);
 		float *matrix = step->matrix + at * units;
-		const float *ahead = step->ahead ? step->ahead + at * units : NULL;
+		const float *ahead = NULL;
+		if (step->ahead.matrix) {
+			ahead = step->ahead.matrix + at * units;
+			fetch_all(step->ahead.normaliser + at, units);
+		}
 		matrix_step(h + at, matrix, units, step->q + at, step->k + at, step->v + at, keep,
 			take, divide, ahead);
 	}
