@@ -232,8 +232,7 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 	}
 	if (block->heads)
 		state->normaliser = take(&end, block->channels);
-	if (block->taps)
-		state->window = take(&end, (block->taps - 1) * block->channels);
+	state->window = take(&end, block->taps ? (block->taps - 1) * block->channels : 0);
 	if (block->heads)
 		state->stabiliser =
 			take(&end, block->kind == XLSTM_MLSTM ? block->heads : block->channels);

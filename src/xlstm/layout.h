@@ -75,7 +75,8 @@ enum start {
 };
 
 /* Field offsets in floats from the start of the block's part of a row; ABSENT where the kind has
- * none. `window` holds the last taps - 1 inputs of the convolution, oldest first. */
+ * none. `window` holds the last taps - 1 inputs of the convolution, oldest first; empty without
+ * a convolution. */
 struct state_fields {
 	size_t matrix; /* [heads, units (key), units (value)] */
 	size_t hidden, cell; /* [width] */
