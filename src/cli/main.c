@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
 	{ "learning", "what the network tried to learn, and what came of it", learning_run},
 	{ "model",    "weights: show, import, export",                        model_run   },
 	{ "backtest", "the daemon's forecasts over a file, scored",           backtest_run},
+	{ "replay",   "publish a file's readings over MQTT",                  replay_run  },
 	{ "watch",    "live fan chart of the forecasts",                      watch_run   },
 };
 
