@@ -119,7 +119,7 @@ static void print_result(int expected) {
 }
 
 int main(int argc, char **argv) {
-	const struct broker_options options = { .lines = "set_tcp_nodelay true" };
+	const struct broker_options options = { .lines = NULL };
 	int seconds = argc > 2 ? atoi(argv[2]) : SECONDS;
 	static struct peer peer;
 	struct broker broker;

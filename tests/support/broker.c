@@ -83,6 +83,8 @@ static void write_configuration(const struct broker *broker, const struct broker
 		die("mosquitto.conf");
 	fprintf(file, "listener %d 127.0.0.1\n", broker->port);
 	fprintf(file, "allow_anonymous %s\n", options->user ? "false" : "true");
+	/* Or each side waits for the other's delayed acknowledgements. */
+	fprintf(file, "set_tcp_nodelay true\n");
 	fprintf(file, "persistence_location %s/\n", broker->folder);
 	if (geteuid() == 0)
 		fprintf(file, "user root\n");

@@ -43,6 +43,8 @@ broker_start() {
 		{
 			echo "listener $BROKER_PORT 127.0.0.1"
 			echo "allow_anonymous true"
+			# Or each side waits for the other's delayed acknowledgements.
+			echo "set_tcp_nodelay true"
 			[ "$(id -u)" != 0 ] || echo "user root"
 			echo "${1-}"
 		} >"$BROKER_FOLDER/mosquitto.conf"
