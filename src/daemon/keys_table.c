@@ -273,18 +273,21 @@ static const struct key keys[] = {
 		.help = "Periods after which a series repeats itself." },
 	{ .section = SECTION_SOURCE, .name = "channels", .type = KEY_LIST,
 		.at = AT_SOURCE(channels), .initial = "",
-		.help = "Fields of a payload that are channels; all numbers if empty." },
+		.help = "Fields of a payload that are channels, name = field under another name; "
+			"all numbers if empty." },
 	{ .section = SECTION_SOURCE, .name = "detector", .type = KEY_TEXT,
 		.at = AT_SOURCE(detector), .initial = "",
-		.help = "The detector's name, made of placeholders: {site}-{detector}. If empty "
-			"all placeholders but {channel}, joined by slashes." },
+		.help = "The detector's name, made of placeholders and fields: {site}/{device}. If "
+			"empty {detector}, or without it all placeholders but {channel}, joined "
+			"by slashes." },
 	{ .section = SECTION_SOURCE, .name = "time", .type = KEY_TEXT,
 		.at = AT_SOURCE(time), .initial = "",
-		.help = "Field that holds the time of a reading. If empty, the usual names are "
-			"tried; without a time its arrival counts." },
+		.help = "Field that holds the time of a reading; arrival takes none from messages. "
+			"If empty, the usual names are tried; without a time its arrival "
+			"counts." },
 	{ .section = SECTION_SOURCE, .name = "unit", .type = KEY_TEXT,
 		.at = AT_SOURCE(unit), .initial = "",
-		.help = "Unit of the values, where the payload names none." },
+		.help = "Unit of the values; what the payload says if empty." },
 	{ .section = SECTION_SOURCE, .name = "position", .type = KEY_LIST,
 		.at = AT_SOURCE(position), .initial = "",
 		.help = "Two fields that hold the detector's latitude and longitude: lat, lon." },
