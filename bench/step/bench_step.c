@@ -82,16 +82,17 @@ static void skipped(const char *what, const char *why) {
 
 /* The model m-s-m. */
 
-static struct xlstm_shape stack_shape(uint32_t width) {
-	struct xlstm_shape shape = { .width = width, .block_count = 3 };
+/* The first `blocks` of m-s-m. */
+static struct xlstm_shape stack_shape(uint32_t width, uint32_t blocks) {
+	struct xlstm_shape shape = { .width = width, .block_count = blocks };
 	shape.blocks[0] = xlstm_block_published(XLSTM_MLSTM, width, 4);
 	shape.blocks[1] = xlstm_block_published(XLSTM_SLSTM, width, 4);
 	shape.blocks[2] = xlstm_block_published(XLSTM_MLSTM, width, 4);
 	return shape;
 }
 
-static struct xlstm_weights *stack_weights(uint32_t width) {
-	struct xlstm_shape shape = stack_shape(width);
+static struct xlstm_weights *stack_weights(uint32_t width, uint32_t blocks) {
+	struct xlstm_shape shape = stack_shape(width, blocks);
 	struct xlstm_weights *weights;
 	check(xlstm_weights_create(&weights, &shape), "weights");
 	xlstm_weights_initialise(weights, 1);
@@ -107,9 +108,9 @@ struct steps {
 	float *x, *y;
 };
 
-static struct steps steps_open(uint32_t width, size_t count) {
+static struct steps steps_open(uint32_t width, uint32_t blocks, size_t count) {
 	struct steps steps = { .count = count };
-	struct xlstm_weights *weights = stack_weights(width);
+	struct xlstm_weights *weights = stack_weights(width, blocks);
 	check(xlstm_model_create(&steps.model, weights), "model");
 	check(xlstm_workspace_create(&steps.workspace, steps.model, XLSTM_BEST), "workspace");
 	xlstm_weights_destroy(weights);
@@ -141,7 +142,7 @@ static void steps_run(void *context) {
 }
 
 static double step_rate(uint32_t width, size_t batch) {
-	struct steps steps = steps_open(width, batch);
+	struct steps steps = steps_open(width, 3, batch);
 	double rate = best_rate(steps_run, &steps) * (double)batch;
 	steps_close(&steps);
 	return rate;
@@ -161,11 +162,11 @@ struct training {
 
 static struct training training_open(uint32_t width, size_t steps, size_t series) {
 	struct training training = { .series = series, .steps = steps };
-	struct xlstm_shape shape = stack_shape(width);
+	struct xlstm_shape shape = stack_shape(width, 3);
 	struct xlstm_tape_options tape_options = { .series = series, .steps = steps };
 	struct xlstm_adamw_options adamw_options = xlstm_adamw_published();
 	training.values = series * steps * width;
-	training.weights = stack_weights(width);
+	training.weights = stack_weights(width, 3);
 	check(xlstm_weights_create(&training.gradient, &shape), "gradient");
 	check(xlstm_tape_create(&training.tape, &shape, &tape_options), "tape");
 	check(xlstm_adamw_create(&training.adamw, &shape, &adamw_options), "adamw");
@@ -354,10 +355,9 @@ static void cells_run(void *context) {
 	}
 }
 
-static void against_bandwidth(uint32_t width, double peak) {
-	struct cells cells = { .steps = steps_open(width, DETECTORS) };
-	const struct layout *layout = model_layout(cells.steps.model);
-	cells.layout = &layout->blocks[0];
+static double cells_rate(uint32_t width, double *ret_bytes) {
+	struct cells cells = { .steps = steps_open(width, 1, DETECTORS) };
+	cells.layout = &model_layout(cells.steps.model)->blocks[0];
 	size_t inner = cells.layout->inner, heads = cells.layout->heads;
 	cells.qkv = memory(3 * inner * sizeof(float));
 	cells.h = memory(inner * sizeof(float));
@@ -365,31 +365,38 @@ static void against_bandwidth(uint32_t width, double peak) {
 	cells.scratch = memory(4 * heads * sizeof(float));
 	for (size_t i = 0; i < 3 * inner; i++)
 		cells.qkv[i] = (float)(i % 13) / 6.0f - 1.0f;
+	*ret_bytes = 2.0 * sizeof(float) * (double)(inner * (cells.layout->units + 1) + heads);
 
-	char what[64], details[128];
-	double cell_bytes =
-		2.0 * sizeof(float) * (double)(inner * (cells.layout->units + 1) + heads);
-	double bandwidth = update_bandwidth(DETECTORS * (size_t)cell_bytes / 2);
-	double moved = best_rate(cells_run, &cells) * DETECTORS * cell_bytes;
-	snprintf(what, sizeof(what), "mLSTM cell, width %u, bytes over bandwidth", width);
-	snprintf(details, sizeof(details), "%.1f of %.1f GB/s", moved * 1e-9, bandwidth * 1e-9);
-	row(what, moved / bandwidth, 0.8, details);
-
-	/* The multiply-adds per token of docs/model.md. */
-	double operations = width == 64 ? 117e3 : 422e3;
-	double state = 2.0 * (double)xlstm_state_size(cells.steps.model);
-	double ideal = state / bandwidth + operations / peak;
-	double spent = 1.0 / (best_rate(steps_run, &cells.steps) * DETECTORS);
-	snprintf(what, sizeof(what), "whole step, width %u, ideal over spent", width);
-	snprintf(details, sizeof(details), "%.2f of %.2f us: traffic %.2f, products %.2f",
-		ideal * 1e6, spent * 1e6, state / bandwidth * 1e6, operations / peak * 1e6);
-	row(what, ideal / spent, 0.5, details);
-
+	double rate = best_rate(cells_run, &cells) * DETECTORS;
 	free(cells.qkv);
 	free(cells.h);
 	free(cells.gates);
 	free(cells.scratch);
 	steps_close(&cells.steps);
+	return rate;
+}
+
+/* The cell of a model that has nothing else, and a whole step of m-s-m. */
+static void against_bandwidth(uint32_t width, double peak) {
+	char what[64], details[128];
+	double bytes, rate = cells_rate(width, &bytes);
+	double bandwidth = update_bandwidth(DETECTORS * (size_t)bytes / 2);
+	snprintf(what, sizeof(what), "mLSTM cell, width %u, bytes over bandwidth", width);
+	snprintf(details, sizeof(details), "%.1f of %.1f GB/s", rate * bytes * 1e-9,
+		bandwidth * 1e-9);
+	row(what, rate * bytes / bandwidth, 0.8, details);
+
+	/* The multiply-adds per token of docs/model.md. */
+	double operations = width == 64 ? 117e3 : 422e3;
+	struct steps steps = steps_open(width, 3, DETECTORS);
+	double state = 2.0 * (double)xlstm_state_size(steps.model);
+	double ideal = state / bandwidth + operations / peak;
+	double spent = 1.0 / (best_rate(steps_run, &steps) * DETECTORS);
+	snprintf(what, sizeof(what), "whole step, width %u, ideal over spent", width);
+	snprintf(details, sizeof(details), "%.2f of %.2f us: traffic %.2f, products %.2f",
+		ideal * 1e6, spent * 1e6, state / bandwidth * 1e6, operations / peak * 1e6);
+	row(what, ideal / spent, 0.5, details);
+	steps_close(&steps);
 }
 
 struct matmul {
