@@ -6,6 +6,9 @@
 #include "error.h"
 #include "num.h"
 #include "verbs.h"
+#include "xlstm/error.h"
+#include "xlstm/file.h"
+#include "xlstm/model.h"
 
 #include <errno.h>
 #include <math.h>
@@ -25,6 +28,7 @@ struct backtest {
 	const struct backtest_options *options;
 	struct csv_reader *csv;
 	struct registry *registry;
+	struct xlstm_model *model; /* NULL: none */
 	struct engine *engine;
 	struct batch *batch;
 	struct feed *feed;
@@ -76,14 +80,37 @@ static void on_forecast(void *user, struct detector *detector, uint32_t channel,
 		write_forecast(backtest->forecasts, detector, channel, forecast);
 }
 
+/* The network, unless there is to be none. 0, or an error that has been said. */
+static int open_model(struct backtest *backtest) {
+	const char *path = backtest->options->model;
+	struct xlstm_weights *weights;
+	struct xlstm_fault fault;
+	if (!path && access(MODEL_SHIPPED, R_OK) != 0)
+		return 0;
+	if (path && strcmp(path, "none") == 0)
+		return 0;
+	path = path ? path : MODEL_SHIPPED;
+	int r = xlstm_weights_open(&weights, path, &fault);
+	if (r < 0) {
+		fprintf(stderr, "xlstmctl backtest: %s: %s %s\n", path, xlstm_error_text(r),
+			fault.where);
+		return E_USAGE;
+	}
+	r = xlstm_model_create(&backtest->model, weights);
+	xlstm_weights_destroy(weights);
+	return r < 0 ? -ENOMEM : 0;
+}
+
 static int backtest_open(struct backtest *backtest, const struct backtest_options *options) {
 	struct registry_limits limits = registry_limits_default();
-	struct engine_options engine_options = { 0 };
 	*backtest = (struct backtest){ .options = options };
 
 	int r = csv_reader_open(&backtest->csv, options->file);
 	if (r == 0)
 		r = registry_create(&backtest->registry, &limits, 0);
+	if (r == 0)
+		r = open_model(backtest);
+	struct engine_options engine_options = { .model = backtest->model };
 	if (r == 0)
 		r = engine_create(&backtest->engine, &engine_options);
 	if (r == 0)
@@ -106,6 +133,7 @@ static void backtest_close(struct backtest *backtest) {
 	scorer_destroy(backtest->scorer);
 	batch_destroy(backtest->batch);
 	engine_destroy(backtest->engine);
+	xlstm_model_unref(backtest->model);
 	registry_destroy(backtest->registry);
 	csv_reader_close(backtest->csv);
 }

@@ -15,6 +15,7 @@ struct backtest_options {
 	const char *channels; /* columns, separated by commas; NULL: all others */
 	const char *detector_column; /* NULL: the file is one detector */
 	bool wide; /* each column is a detector */
+	const char *model; /* file of weights; NULL: the one that ships, where there is one */
 	const char *missing; /* cells that mean no value, separated by commas */
 	int64_t step_ms; /* 0: inferred */
 	struct forecast_options forecast;

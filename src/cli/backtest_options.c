@@ -23,6 +23,7 @@ static const char usage[] =
 	"      --missing A,B,...    cells that mean \"no value\" (empty ones always do)\n"
 	"      --season N,M         seasons in steps, the shorter first (found)\n"
 	"      --horizons A,B,...   steps ahead to be scored (1,24)\n"
+	"      --model FILE         the network's weights, or none (those that ship)\n"
 	"      --experts A,B,...    experts that take part (all)\n"
 	"      --zscore-rows N      scores in deviations over the first N rows\n"
 	"      --score-from ROW     first row whose forecasts are scored (0)\n"
@@ -42,6 +43,7 @@ enum option_code {
 	OPTION_SEASON,
 	OPTION_HORIZONS,
 	OPTION_EXPERTS,
+	OPTION_MODEL,
 	OPTION_ZSCORE_ROWS,
 	OPTION_SCORE_FROM,
 	OPTION_SCORE_TO,
@@ -60,14 +62,15 @@ static const struct option long_options[] = {
 	{ "season",                   required_argument, NULL, OPTION_SEASON },
 	{ "horizons",		      required_argument, NULL, OPTION_HORIZONS },
 	{ "experts",                   required_argument, NULL, OPTION_EXPERTS },
-	{ "zscore-rows", required_argument, NULL, OPTION_ZSCORE_ROWS },
-	{ "score-from",                 required_argument, NULL, OPTION_SCORE_FROM },
-	{ "score-to",                   required_argument, NULL, OPTION_SCORE_TO },
-	{ "forecasts",                      required_argument, NULL, OPTION_FORECASTS },
-	{ "forecast-every",required_argument, NULL, OPTION_FORECAST_EVERY },
-	{ "json",         no_argument, NULL, OPTION_JSON },
-	{ "help",               no_argument, NULL, 'h' },
-	{ 0		  },
+	{ "model", required_argument, NULL, OPTION_MODEL },
+	{ "zscore-rows",                 required_argument, NULL, OPTION_ZSCORE_ROWS },
+	{ "score-from",                   required_argument, NULL, OPTION_SCORE_FROM },
+	{ "score-to",		      required_argument, NULL, OPTION_SCORE_TO },
+	{ "forecasts",required_argument, NULL, OPTION_FORECASTS },
+	{ "forecast-every",         required_argument, NULL, OPTION_FORECAST_EVERY },
+	{ "json",               no_argument, NULL, OPTION_JSON },
+	{ "help",		   no_argument, NULL, 'h' },
+	{ 0		     },
 };
 
 static int read_count(const char *text, uint64_t *ret_count) {
@@ -112,6 +115,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 			&options->horizons_count);
 	case OPTION_EXPERTS:
 		return expert_mask_read(span_text(argument), &options->forecast.experts);
+	case OPTION_MODEL: options->model = argument; return 0;
 	case OPTION_ZSCORE_ROWS: return read_count(argument, &options->zscore_rows);
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);
 	case OPTION_SCORE_TO: return read_count(argument, &options->score_to);

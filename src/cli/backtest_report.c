@@ -30,6 +30,11 @@ static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
 	return result;
 }
 
+/* The closed mix always does. */
+static bool takes_part(const struct backtest_options *options, int e) {
+	return e == EXPERT_CLOSED || (options->forecast.experts >> e & 1);
+}
+
 static double peak_rss_mb(void) {
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
@@ -68,10 +73,11 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 	text_add_char(json, ',');
 	add_number(json, "skill", result.skill);
 	text_add_char(json, ',');
-	add_errors(json, "without_network", result.mse, result.mae);
+	add_errors(json, "without_network", result.expert_mse[EXPERT_CLOSED],
+		result.expert_mae[EXPERT_CLOSED]);
 	text_add(json, SPAN(",\"experts\":{"));
 	for (int e = 0, first = 1; e < EXPERTS; e++) {
-		if (!(options->forecast.experts >> e & 1))
+		if (!takes_part(options, e))
 			continue;
 		if (!first)
 			text_add_char(json, ',');
@@ -112,7 +118,7 @@ static void print_experts(
 	const struct backtest_options *options, const struct scorer *scorer, FILE *file) {
 	fputs("\nMSE of each expert alone\n", file);
 	for (int e = 0; e < EXPERTS; e++) {
-		if (!(options->forecast.experts >> e & 1))
+		if (!takes_part(options, e))
 			continue;
 		fprintf(file, "  %-14s", expert_name((enum expert)e));
 		for (uint32_t i = 0; i < options->horizons_count; i++) {

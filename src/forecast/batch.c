@@ -2,6 +2,8 @@
 #include "batch.h"
 
 #include "engine.h"
+#include "network_inputs.h"
+#include "network_outputs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,12 +24,64 @@ int batch_create(struct batch **ret_batch, size_t capacity) {
 	return 0;
 }
 
+static void network_finish(struct network_batch *network) {
+	xlstm_workspace_destroy(network->workspace);
+	xlstm_model_unref(network->model);
+	free(network->inputs);
+	free(network->features);
+	free(network->outputs);
+	free(network->states);
+	free(network->voices);
+	*network = (struct network_batch){ 0 };
+}
+
 void batch_destroy(struct batch *batch) {
 	if (!batch)
 		return;
+	network_finish(&batch->network);
 	free(batch->numbers);
 	free(batch->workspace);
 	free(batch);
+}
+
+int batch_set_model(struct batch *batch, struct xlstm_model *model) {
+	struct network_batch *network = &batch->network;
+	if (network->model == model)
+		return 0;
+	network_finish(network);
+	if (!model)
+		return 0;
+	int r = xlstm_workspace_create(&network->workspace, model, XLSTM_BEST);
+	if (r < 0)
+		return -ENOMEM;
+	network->model = xlstm_model_ref(model);
+	return 0;
+}
+
+/* Grows an array; what it holds is not kept. */
+static bool renew(void *array, size_t count, size_t size) {
+	void *fresh = calloc(count, size), **slot = array;
+	if (!fresh)
+		return false;
+	free(*slot);
+	*slot = fresh;
+	return true;
+}
+
+static int network_reserve(struct network_batch *network, size_t channels) {
+	size_t need = network->reserved + channels;
+	if (!network->model || need <= network->room)
+		return 0;
+	size_t room = need + need / 2, width = xlstm_model_shape(network->model)->width;
+	network->room = 0;
+	if (!renew(&network->inputs, room * NETWORK_INPUTS, sizeof(float)) ||
+		!renew(&network->features, room * width, sizeof(float)) ||
+		!renew(&network->outputs, room * NETWORK_OUTPUTS, sizeof(float)) ||
+		!renew(&network->states, room, sizeof(void *)) ||
+		!renew(&network->voices, room, sizeof(*network->voices)))
+		return -ENOMEM;
+	network->room = room;
+	return 0;
 }
 
 static size_t numbers_of(const struct forecaster *forecaster) {
@@ -36,6 +90,8 @@ static size_t numbers_of(const struct forecaster *forecaster) {
 
 int batch_reserve(struct batch *batch, const struct forecaster *forecaster) {
 	size_t need = batch->numbers_used + numbers_of(forecaster);
+	if (network_reserve(&batch->network, forecaster->channels) < 0)
+		return -ENOMEM;
 	if (need <= batch->numbers_room)
 		return 0;
 	size_t room = need + need / 2;
@@ -54,6 +110,13 @@ void batch_add(struct batch *batch, struct detector *detector, const struct fore
 	item->forecaster = *forecaster;
 	item->tick = *tick;
 	batch->numbers_used += numbers_of(forecaster);
+	batch->network.reserved += forecaster->channels;
+}
+
+void batch_clear(struct batch *batch) {
+	batch->count = 0;
+	batch->numbers_used = 0;
+	batch->network.reserved = 0;
 }
 
 /* Points the outlooks of an item to their numbers; returns where the next item's begin. */
@@ -67,11 +130,42 @@ static float *place(struct batch_item *item, float *numbers) {
 	return numbers;
 }
 
+/* All channels of all items take one step of the network together. */
+static void network_run(struct network_batch *network, size_t count) {
+	size_t width = xlstm_model_shape(network->model)->width;
+	xlstm_step(network->model, network->workspace, count, network->states, network->inputs,
+		network->features, network->outputs);
+	for (size_t i = 0; i < count; i++)
+		network->voices[i] = (struct network_voice){
+			.features = network->features + i * width,
+			.outputs = network->outputs + i * NETWORK_OUTPUTS,
+			.width = (uint32_t)width,
+		};
+}
+
 void batch_run(struct batch *batch) {
+	struct network_batch *network = &batch->network;
+	size_t stepping = 0;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_item *item = &batch->items[i];
+		float *inputs =
+			network->inputs ? network->inputs + stepping * NETWORK_INPUTS : NULL;
+		void **states = network->states ? network->states + stepping : NULL;
+		item->voices_count = forecaster_accept(
+			&item->forecaster, &item->tick, batch->workspace, inputs, states);
+		stepping += item->voices_count;
+	}
+	if (stepping > 0)
+		network_run(network, stepping);
+
+	const struct network_voice *voices = network->voices;
 	float *numbers = batch->numbers;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct batch_item *item = &batch->items[i];
 		numbers = place(item, numbers);
-		forecaster_step(&item->forecaster, &item->tick, batch->workspace, item->outlooks);
+		forecaster_step(
+			&item->forecaster, &item->tick, batch->workspace, voices, item->outlooks);
+		if (item->voices_count)
+			voices += item->voices_count;
 	}
 }

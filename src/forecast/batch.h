@@ -3,6 +3,7 @@
 #define FORECAST_BATCH_H
 
 #include "forecaster.h"
+#include "xlstm/step.h"
 
 struct detector;
 
@@ -13,6 +14,17 @@ struct batch_item {
 	struct forecaster forecaster;
 	struct tick tick;
 	struct outlook outlooks[CHANNELS_MAX];
+	uint32_t voices_count; /* channels for which the network steps */
+};
+
+/* What the network reads and says, for all channels of all items together. */
+struct network_batch {
+	struct xlstm_model *model; /* counted; NULL: no network */
+	struct xlstm_workspace *workspace;
+	size_t room, reserved; /* channels */
+	float *inputs, *features, *outputs;
+	void **states;
+	struct network_voice *voices;
 };
 
 struct batch {
@@ -21,8 +33,12 @@ struct batch {
 	size_t numbers_used, numbers_room;
 	float *numbers; /* means and quantiles of all items */
 	struct workspace *workspace;
+	struct network_batch network;
 	struct batch_item items[];
 };
+
+/* The network that the batch is to step with, NULL: none; for an empty batch. 0 or -ENOMEM. */
+int batch_set_model(struct batch *batch, struct xlstm_model *model);
 
 /* Room for the forecasts of one more item. 0 or -ENOMEM. */
 int batch_reserve(struct batch *batch, const struct forecaster *forecaster);
@@ -30,5 +46,8 @@ int batch_reserve(struct batch *batch, const struct forecaster *forecaster);
 /* Adds an item whose forecasts have been reserved. */
 void batch_add(struct batch *batch, struct detector *detector, const struct forecaster *forecaster,
 	const struct tick *tick);
+
+/* Makes it empty. */
+void batch_clear(struct batch *batch);
 
 #endif

@@ -6,7 +6,7 @@
 /* Errors that the running mean absolute error remembers. */
 #define SIZE_WINDOW 200.0
 
-/* How many errors the guess from the next shorter lead counts for. */
+/* How many errors the guess counts for. */
 #define SIZE_GUESS 2.0
 
 /* Step of a position when a quantile was on the wrong side, at lead 1; labels of long leads
@@ -36,21 +36,22 @@ static void sort_positions(double positions[QUANTILES]) {
 	}
 }
 
-void calibrate_settle(struct calibrate *calibrate, uint32_t h, double y, double mean,
-	const float quantiles[QUANTILES], double unit) {
+void calibrate_settle(
+	struct calibrate *calibrate, uint32_t h, double y, const struct issued *issued) {
 	double keep = 1 - 1 / SIZE_WINDOW;
-	calibrate->size = keep * calibrate->size + fabs(y - mean) * unit;
-	calibrate->weight = keep * calibrate->weight + 1;
+	calibrate->errors = keep * calibrate->errors + fabs(y - issued->mean) * issued->unit;
+	calibrate->spreads = keep * calibrate->spreads + issued->spread * issued->unit;
 	for (int i = 0; i < QUANTILES; i++) {
-		double below = y < (double)quantiles[i] ? 1 : y > (double)quantiles[i] ? 0 : 0.5;
+		double quantile = (double)issued->quantiles[i];
+		double below = y < quantile ? 1 : y > quantile ? 0 : 0.5;
 		calibrate->positions[i] += position_rate(h) * (quantile_level(i) - below);
 	}
 	sort_positions(calibrate->positions);
 }
 
-double calibrate_size(const struct calibrate *calibrate, uint32_t h, double shorter) {
-	double guess = h > 1 ? shorter * sqrt((double)h / (h - 1)) : shorter;
-	return (SIZE_GUESS * guess + calibrate->size) / (SIZE_GUESS + calibrate->weight);
+double calibrate_size(const struct calibrate *calibrate, double spread, double guess) {
+	return spread * (SIZE_GUESS * guess + calibrate->errors) /
+	       (SIZE_GUESS * spread + calibrate->spreads);
 }
 
 void calibrate_quantiles(

@@ -7,7 +7,7 @@
 /*
  * Quantiles around the mean forecast of one lead, corrected by what arrived (online conformal
  * prediction by quantile tracking: Gibbs and Candes 2021; Angelopoulos, Candes and Tibshirani
- * 2023, "P" part). Each level tau has a position q_tau, in units of the running mean absolute error;
+ * 2023, "P" part). Each level tau has a position q_tau in units of the expected absolute error;
  * when the observation of a forecast arrives,
  *
  *   q_tau += rate (tau - [x <= the quantile that was issued])
@@ -15,23 +15,33 @@
  * so the share of observations below each issued quantile goes to tau whatever the errors are
  * like. Comparing with the quantile issued then, not with today's, is what makes this hold at long
  * leads, where h forecasts are under way at once.
+ *
+ * The expected absolute error is a spread that is told with each forecast (the network's, or 1)
+ * times the sum of recent errors over the sum of their spreads.
  */
 struct calibrate {
-	double size; /* fading sum of absolute errors, unit of the readings */
-	double weight; /* and their number */
+	double errors; /* fading sum of absolute errors, in the unit of the readings */
+	double spreads; /* of the spreads told, in the same unit */
 	double positions[QUANTILES]; /* minus those of the normal distribution */
 };
 
 /* Levels of the quantiles. */
 double quantile_level(int i);
 
-/* An observation y arrived for mean and quantiles issued at lead h; times `unit`, errors are in the
- * unit of the readings. */
-void calibrate_settle(struct calibrate *calibrate, uint32_t h, double y, double mean,
-	const float quantiles[QUANTILES], double unit);
+/* What was issued for an observation, relative to anything; times `unit` it is in the unit of the
+ * readings. */
+struct issued {
+	double mean, spread, unit;
+	const float *quantiles; /* [QUANTILES] */
+};
 
-/* Expected absolute error at lead h, given that of lead h - 1 (or a first guess). */
-double calibrate_size(const struct calibrate *calibrate, uint32_t h, double shorter);
+/* The observation y, relative to the same, arrived for what was issued at lead h. */
+void calibrate_settle(
+	struct calibrate *calibrate, uint32_t h, double y, const struct issued *issued);
+
+/* Expected absolute error for this spread, before any errors were seen `guess`; both in the unit of
+ * the readings. */
+double calibrate_size(const struct calibrate *calibrate, double spread, double guess);
 
 /* Nine ascending quantiles around mean for errors of that size. */
 void calibrate_quantiles(

@@ -4,6 +4,8 @@
 #include "batch.h"
 #include "detector.h"
 #include "error.h"
+#include "network_inputs.h"
+#include "network_outputs.h"
 #include "state.h"
 
 #include <errno.h>
@@ -40,11 +42,21 @@ struct engine {
 	struct member *first_due, *last_due;
 };
 
+static bool fits(const struct xlstm_model *model) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	return shape->inputs == NETWORK_INPUTS && shape->outputs == NETWORK_OUTPUTS &&
+	       shape->width < KERNEL_STRIDE_MAX;
+}
+
 int engine_create(struct engine **ret_engine, const struct engine_options *options) {
+	if (options->model && !fits(options->model))
+		return E_MISMATCH;
 	struct engine *engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return -ENOMEM;
 	engine->options = *options;
+	if (options->model)
+		engine->options.model = xlstm_model_ref(options->model);
 	*ret_engine = engine;
 	return 0;
 }
@@ -67,6 +79,7 @@ void engine_destroy(struct engine *engine) {
 		engine->layouts = layout->next;
 		free(layout);
 	}
+	xlstm_model_unref(engine->options.model);
 	free(engine->members);
 	free(engine);
 }
@@ -91,7 +104,7 @@ static const struct row_layout *share_layout(
 	struct shared_layout *shared = calloc(1, sizeof(*shared));
 	if (!shared)
 		return NULL;
-	row_layout_init(&shared->layout, options);
+	row_layout_init(&shared->layout, options, engine->options.model);
 	shared->next = engine->layouts;
 	engine->layouts = shared;
 	return &shared->layout;
@@ -214,6 +227,15 @@ bool engine_is_due(const struct engine *engine) {
 	return engine->first_due != NULL;
 }
 
+int engine_adopt(struct engine *engine, struct xlstm_model *model) {
+	struct xlstm_model *old = engine->options.model;
+	if (!old || !fits(model) || xlstm_state_layout(model) != xlstm_state_layout(old))
+		return E_MISMATCH;
+	engine->options.model = xlstm_model_ref(model);
+	xlstm_model_unref(old);
+	return 0;
+}
+
 size_t engine_memory(const struct engine *engine) {
 	return engine->memory;
 }
@@ -221,6 +243,8 @@ size_t engine_memory(const struct engine *engine) {
 size_t engine_fill(struct engine *engine, struct batch *batch) {
 	struct member *last = engine->last_due;
 	struct tick tick;
+	if (batch_set_model(batch, engine->options.model) < 0)
+		return 0; /* what is due stays due */
 	while (engine->first_due && batch->count < batch->capacity) {
 		struct member *member = engine->first_due;
 		member->forecaster.step_ms = detector_step_ms(member->detector);
@@ -272,8 +296,7 @@ void engine_apply(
 			on_forecast(user, item->detector, c, &item->tick, &forecast);
 		}
 	}
-	batch->count = 0;
-	batch->numbers_used = 0;
+	batch_clear(batch);
 }
 
 size_t engine_state_size(

@@ -24,12 +24,18 @@
 struct engine;
 struct batch;
 struct detector;
+struct xlstm_model;
 
 struct engine_options {
 	/* Bytes that all states together may take; engine_add refuses beyond. 0: no limit. */
 	size_t memory_max;
+
+	/* The network that takes part; the engine counts it. NULL: none. It must have been made for
+	 * the inputs of docs/network.md, else engine_create gives E_MISMATCH. */
+	struct xlstm_model *model;
 };
 
+/* 0, -ENOMEM or E_MISMATCH. */
 int engine_create(struct engine **ret_engine, const struct engine_options *options);
 void engine_destroy(struct engine *engine);
 
@@ -50,6 +56,10 @@ void engine_want(struct engine *engine, struct detector *detector);
 
 /* Whether any detector is due. */
 bool engine_is_due(const struct engine *engine);
+
+/* Goes on with other weights of the same shape: batches filled from now on use them, states stay.
+ * 0, or E_MISMATCH if states would mean something else. */
+int engine_adopt(struct engine *engine, struct xlstm_model *model);
 
 /* Bytes of all states. */
 size_t engine_memory(const struct engine *engine);

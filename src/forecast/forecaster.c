@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "forecaster.h"
 
+#include "network_inputs.h"
 #include "settle.h"
 
 #include <math.h>
 
 /* Before there is any error to go by, a value is expected to move by this part of itself. */
 #define FIRST_GUESS 0.1
+
+/* From the width of the 80% interval to the mean absolute error of a normal distribution, and the
+ * least spread, in scales. */
+#define SPREAD_OF_RANGE (0.79788 / 2.56310)
+#define LEAST_SPREAD    1e-7
 
 /* Forecasts scored at lead 1, and at the last lead, before a series has a skill. */
 #define WARM_FIRST 20
@@ -19,15 +25,35 @@ static double first_guess(const struct row *row) {
 	return row->anchor != 0 ? FIRST_GUESS * fabs(row->anchor) : FIRST_GUESS;
 }
 
+/* The network's expected absolute error at lead h; without a network one unit of the readings, so
+ * that the running mean of errors speaks alone. */
+static double spread_at(const struct row *row, const struct panel *panel, uint32_t h) {
+	if (!panel->network_awake)
+		return 1 / row->scale;
+	const double *quantiles = panel->network[h - 1];
+	return fmax((quantiles[QUANTILES - 1] - quantiles[0]) * SPREAD_OF_RANGE, LEAST_SPREAD);
+}
+
+/* Expected absolute error at lead h before any was seen, in the unit of the readings; shorter: that
+ * of lead h - 1. */
+static double guess_at(const struct row *row, const struct panel *panel, uint32_t h, double spread,
+	double shorter) {
+	if (panel->network_awake)
+		return spread * row->scale;
+	return h > 1 ? shorter * sqrt((double)h / (h - 1)) : first_guess(row);
+}
+
 /* Mixes the experts at one lead and puts quantiles around the mean. *size: expected absolute error
- * of the next shorter lead, then of this one. */
+ * of the next shorter lead in the unit of the readings, then of this one. */
 static struct pending issue_lead(
 	const struct row *row, const struct panel *panel, uint32_t h, double *size) {
-	struct pending pending;
+	struct pending pending = { .reserved = 0 };
 	for (int e = 0; e < EXPERTS; e++)
 		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean = (float)mix_forecast(&row->mix[h - 1], pending.experts);
-	*size = calibrate_size(&row->calibrate[h - 1], h, *size);
+	pending.mean = (float)mix_second(&row->mix[h - 1], pending.experts);
+	pending.spread = spread_at(row, panel, h);
+	*size = calibrate_size(&row->calibrate[h - 1], pending.spread * row->scale,
+		guess_at(row, panel, h, pending.spread, *size));
 	calibrate_quantiles(&row->calibrate[h - 1], (double)pending.mean, *size / row->scale,
 		pending.quantiles);
 	return pending;
@@ -36,7 +62,7 @@ static struct pending issue_lead(
 /* Forecasts at every lead, for the reader and for the time when the observations arrive. */
 static void issue(const struct row *row, const struct panel *panel, struct outlook *outlook) {
 	uint32_t horizon = row->layout->horizon;
-	double size = first_guess(row);
+	double size = 0;
 	for (struct lead lead = FIRST_LEAD; lead.h <= horizon; lead = lead_next(lead)) {
 		struct pending issued = issue_lead(row, panel, lead.h, &size);
 		struct pending *waiting = row_pending(row, lead, row->tick);
@@ -65,7 +91,7 @@ static double skill_of(const struct row *row) {
 }
 
 static void step_channel(const struct row *row, const struct siblings *siblings,
-	struct panel *panel, struct outlook *outlook) {
+	const struct network_voice *voice, struct panel *panel, struct outlook *outlook) {
 	struct row_head *head = row->head;
 	uint32_t horizon = row->layout->horizon;
 	uint32_t waiting = head->run < horizon ? (uint32_t)head->run : horizon;
@@ -73,6 +99,7 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 	if (head->history.missing == 0)
 		settle(row, waiting);
 	panel_run(panel, row, siblings, waiting);
+	panel_run_network(panel, row, voice, waiting);
 	issue(row, panel, outlook);
 	head->run++;
 	outlook->observed = head->history.missing ? NAN : row->anchor;
@@ -95,21 +122,36 @@ static struct siblings siblings_of(
 	return siblings;
 }
 
-void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
-	struct workspace *workspace, struct outlook *outlooks) {
-	struct row *rows = workspace->rows;
+uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, float *inputs, void **states) {
+	struct network_clock clock = network_clock_at(tick->time_ms);
+	uint32_t count = 0;
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
-		if (!forecaster->rows[c])
+		if (!forecaster->rows[c] || !tick_includes(tick, c))
 			continue;
-		rows[c] = row_open(forecaster->layout, forecaster->rows[c]);
-		if (tick_includes(tick, c))
-			row_accept(&rows[c], tick->number, tick->values[c], forecaster->step_ms);
+		struct row *row = &workspace->rows[c];
+		*row = row_open(forecaster->layout, forecaster->rows[c]);
+		row_accept(row, tick->number, tick->values[c], forecaster->step_ms);
+		if (!row_has_network(row))
+			continue;
+		network_inputs(&row->track, &clock, inputs + count * NETWORK_INPUTS);
+		states[count++] = row->network_state;
 	}
+	return count;
+}
+
+void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks) {
+	struct row *rows = workspace->rows;
+	for (uint32_t c = 0; c < forecaster->channels; c++)
+		if (forecaster->rows[c])
+			rows[c] = row_open(forecaster->layout, forecaster->rows[c]);
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
 		if (!forecaster->rows[c] || !tick_includes(tick, c))
 			continue;
 		struct siblings siblings = siblings_of(forecaster, rows, c);
-		step_channel(&rows[c], &siblings, &workspace->panel, &outlooks[c]);
+		const struct network_voice *voice = row_has_network(&rows[c]) ? voices++ : NULL;
+		step_channel(&rows[c], &siblings, voice, &workspace->panel, &outlooks[c]);
 	}
 }
 

@@ -32,10 +32,21 @@ struct outlook {
 	double skill; /* NAN while warming */
 };
 
-/* outlooks [channels]: those of included channels with room are filled in; mean and quantiles
- * point to memory of the caller's. */
+/*
+ * First half: every included channel accepts its value. Writes the network's inputs of those for
+ * which it steps, at most one for each channel, and where their states lie; returns how many, 0
+ * without a network. inputs [channels][NETWORK_INPUTS], states [channels].
+ */
+uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, float *inputs, void **states);
+
+/*
+ * Second half: settles, learns and forecasts. voices [channels] belong to the channels for which
+ * the network has stepped, in the order of forecaster_accept. outlooks [channels]: those of
+ * included channels with room are filled in; mean and quantiles point to memory of the caller's.
+ */
 void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
-	struct workspace *workspace, struct outlook *outlooks);
+	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks);
 
 /* The experts' forecasts at the newest tick, in the unit of the readings; NAN where one is asleep or
  * the tick is not among the kept origins of a lead. */

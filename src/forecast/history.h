@@ -20,8 +20,9 @@ struct history {
 /* Values that the causal mean and variance remember. */
 #define HISTORY_SCALE_WINDOW 5000.0
 
-/* Values beyond this are not taken for measurements: their squares must stay finite. */
-#define HISTORY_VALUE_MAX 1e100
+/* Values beyond this are not taken for measurements: forecasts are float, and squares must
+ * stay finite. */
+#define HISTORY_VALUE_MAX 1e30
 
 /* values [length] is a ring, length a power of two. */
 void history_push(

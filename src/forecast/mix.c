@@ -8,6 +8,14 @@
  * hardly learned, fade faster than a plain mean would let them. */
 #define EARLY 2.0
 
+/* Ratio of losses that no weight is left at. */
+#define NEVER 100.0
+
+/* Before it has been scored on a series, the network's loss is taken for TRUSTED times that of the
+ * closed mix, which TRUST scores outweigh. */
+#define TRUST   20.0
+#define TRUSTED 0.7
+
 void mix_score(
 	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit) {
 	for (int e = 0; e < EXPERTS; e++) {
@@ -20,25 +28,48 @@ void mix_score(
 	}
 }
 
-static bool mix_takes(const struct mix *mix, const float forecasts[EXPERTS], int e) {
-	return !isnan(forecasts[e]) && mix->scored[e] >= MIX_TRIALS;
-}
-
-double mix_forecast(const struct mix *mix, const float forecasts[EXPERTS]) {
-	double least = INFINITY;
-	for (int e = 0; e < EXPERTS; e++)
-		if (mix_takes(mix, forecasts, e))
-			least = fmin(least, mix->loss[e]);
+/* Weighted mean of the forecasts whose loss is not NAN. */
+static double mix_by_loss(
+	const double losses[EXPERTS], const float forecasts[EXPERTS], int first, int last) {
+	double least = INFINITY, sum = 0, total = 0;
+	for (int e = first; e < last; e++)
+		least = losses[e] < least ? losses[e] : least;
 	if (isinf(least))
 		return 0;
-	double sum = 0, total = 0;
-	for (int e = 0; e < EXPERTS; e++) {
-		if (!mix_takes(mix, forecasts, e))
+	for (int e = first; e < last; e++) {
+		if (isnan(losses[e]))
 			continue;
-		double ratio = least > 0 ? mix->loss[e] / least : mix->loss[e] > 0 ? 100 : 1;
+		double ratio = least > 0 ? losses[e] / least : losses[e] > 0 ? NEVER : 1;
 		double weight = exp(-MIX_SHARPNESS * (ratio - 1));
 		sum += weight * (double)forecasts[e];
 		total += weight;
 	}
 	return sum / total;
+}
+
+/* The loss of an expert that takes part, else NAN. */
+static double loss_of(const struct mix *mix, const float forecasts[EXPERTS], int e) {
+	return isnan(forecasts[e]) || mix->scored[e] < MIX_TRIALS ? NAN : mix->loss[e];
+}
+
+double mix_forecast(const struct mix *mix, const float forecasts[EXPERTS], int first, int last) {
+	double losses[EXPERTS];
+	for (int e = first; e < last; e++)
+		losses[e] = loss_of(mix, forecasts, e);
+	return mix_by_loss(losses, forecasts, first, last);
+}
+
+double mix_second(const struct mix *mix, const float forecasts[EXPERTS]) {
+	double losses[EXPERTS];
+	double n = mix->scored[EXPERT_NETWORK];
+	if (isnan(forecasts[EXPERT_NETWORK]))
+		return (double)forecasts[EXPERT_CLOSED];
+	if (n == 0)
+		return (double)forecasts[EXPERT_NETWORK];
+	losses[EXPERT_CLOSED] = mix->loss[EXPERT_CLOSED];
+	losses[EXPERT_NETWORK] =
+		(n * mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * mix->loss[EXPERT_CLOSED]) /
+		(n + TRUST);
+	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD);
+	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERTS);
 }

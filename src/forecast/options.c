@@ -9,13 +9,15 @@ static const char *const names[EXPERTS] = {
 	[EXPERT_SMOOTH] = "smooth",
 	[EXPERT_SEASONAL] = "seasonal",
 	[EXPERT_SEASONAL_SLOW] = "seasonal_slow",
-	[EXPERT_SEASONAL_LONG_QUICK] = "seasonal_long_quick",
 	[EXPERT_SEASONAL_LONG] = "seasonal_long",
 	[EXPERT_RLS] = "rls",
 	[EXPERT_RLS_STIFF] = "rls_stiff",
 	[EXPERT_RLS_LONG] = "rls_long",
 	[EXPERT_RLS_CROSS] = "rls_cross",
 	[EXPERT_RLS_SEASON] = "rls_season",
+	[EXPERT_CLOSED] = "closed",
+	[EXPERT_NETWORK] = "network",
+	[EXPERT_HEAD] = "head",
 };
 
 const char *expert_name(enum expert expert) {
@@ -55,7 +57,7 @@ void forecast_options_init(struct forecast_options *options) {
 	*options = (struct forecast_options){
 		.horizon = 24,
 		.experts = EXPERTS_ALL,
-		.season_max = 2100,
+		.season_max = 2016,
 		.cross_channels = 8,
 	};
 }
@@ -63,7 +65,7 @@ void forecast_options_init(struct forecast_options *options) {
 int forecast_options_check(const struct forecast_options *options) {
 	if (options->horizon < 1 || options->horizon > HORIZON_MAX)
 		return E_CONFIG;
-	if (!options->experts || options->experts & ~EXPERTS_ALL)
+	if (!(options->experts & ((1u << EXPERTS_FIRST) - 1)) || options->experts & ~EXPERTS_ALL)
 		return E_CONFIG;
 	if (options->season_max < 2 || options->season_max > SEASON_LIMIT)
 		return E_CONFIG;

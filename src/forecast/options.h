@@ -12,17 +12,21 @@ enum expert {
 	EXPERT_SMOOTH, /* exponentially smoothed level */
 	EXPERT_SEASONAL, /* smoothed level and profile of the season, quick */
 	EXPERT_SEASONAL_SLOW, /* the same, slow profile */
-	EXPERT_SEASONAL_LONG_QUICK, /* over the long season (a week), quick */
 	EXPERT_SEASONAL_LONG, /* the same over the long season (a week) */
 	EXPERT_RLS, /* linear in the last 24 values, season and level */
 	EXPERT_RLS_STIFF, /* the same, weights held near persistence */
 	EXPERT_RLS_LONG, /* linear in the last 96 values, season and level */
 	EXPERT_RLS_CROSS, /* as rls, with the detector's other channels */
 	EXPERT_RLS_SEASON, /* linear in deviations from the long season's profile */
+	EXPERT_CLOSED, /* the mix of all above, which the two below add to */
+	EXPERT_NETWORK, /* the network with its pretrained or shared weights */
+	EXPERT_HEAD, /* linear in the network's features: what the closed mix leaves over */
 	EXPERTS
 };
 
-#define EXPERTS_ALL ((1u << EXPERTS) - 1)
+/* Those that are mixed into EXPERT_CLOSED come first. */
+#define EXPERTS_FIRST EXPERT_CLOSED
+#define EXPERTS_ALL   ((1u << EXPERTS) - 1)
 
 /* Name of an expert in configuration and results: "rls_long". */
 const char *expert_name(enum expert expert);
@@ -49,7 +53,7 @@ struct forecast_options {
 	uint32_t cross_channels; /* other channels that rls_cross sees at most */
 };
 
-/* Horizon 24, all experts, seasons found up to 2100 ticks, 8 other channels. */
+/* Horizon 24, all experts, seasons found up to 2016 ticks, 8 other channels. */
 void forecast_options_init(struct forecast_options *options);
 
 /* 0, or E_CONFIG if a value is out of range. */

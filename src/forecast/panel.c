@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "panel.h"
 
+#include "network_outputs.h"
+
 #include <math.h>
+#include <string.h>
 
 /* Forecasts reach this many scales from the last value at the most. */
 #define FORECAST_MAX 20.0
+
+/* The network's features as inputs of the head. */
+#define FEATURE_GAIN 0.3F
 
 /* An origin whose scale has grown this many times since says nothing: the series had not begun to
  * move. */
@@ -110,4 +116,65 @@ void panel_run(struct panel *panel, const struct row *row, const struct siblings
 			continue;
 		run_linear(panel, row, siblings, kind, arrived);
 	}
+}
+
+/* Mixes the closed-form experts. */
+static void run_closed(struct panel *panel, const struct row *row) {
+	for (uint32_t h = 0; h < row->layout->horizon; h++) {
+		float forecasts[EXPERTS];
+		for (int e = 0; e < EXPERTS_FIRST; e++)
+			forecasts[e] = panel->forecasts[e][h];
+		panel->forecasts[EXPERT_CLOSED][h] =
+			(float)mix_forecast(&row->mix[h], forecasts, 0, EXPERTS_FIRST);
+	}
+}
+
+/* The network's quantiles and their mean. */
+static void run_network(struct panel *panel, const struct row *row, const float *outputs) {
+	double last = row->track.track->last;
+	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
+		double *quantiles = panel->network[h - 1], sum = 0;
+		network_quantiles(&row->track, outputs, h, quantiles);
+		for (int q = 0; q < QUANTILES; q++) {
+			quantiles[q] = (last + quantiles[q] - row->anchor) / row->scale;
+			sum += quantiles[q];
+		}
+		panel->forecasts[EXPERT_NETWORK][h - 1] = within_reach(sum / QUANTILES);
+	}
+}
+
+/* Takes what the closed mix had forecast out of the labels. */
+static void label_leftovers(double *labels, const struct row *row, uint32_t waiting) {
+	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
+		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
+		labels[lead.h - 1] -= pending ? (double)pending->experts[EXPERT_CLOSED] : NAN;
+	}
+}
+
+/* The head of the series' own: what the closed mix leaves over, linear in the features. */
+static void run_head(struct panel *panel, const struct row *row, const struct network_voice *voice,
+	uint32_t arrived) {
+	const struct rls_shape *shape = &row->layout->head;
+	float *forecasts = panel->forecasts[EXPERT_HEAD];
+	memset(panel->inputs, 0, rls_stride(shape) * sizeof(*panel->inputs));
+	for (uint32_t i = 0; i < voice->width; i++)
+		panel->inputs[i] = FEATURE_GAIN * voice->features[i];
+	panel->inputs[voice->width] = 1;
+	label_leftovers(panel->labels, row, arrived);
+	rls_step(shape, row->head_state, forecasts, panel->labels, arrived, panel->inputs,
+		row->head->history.missing == 0);
+	for (uint32_t h = 0; h < row->layout->horizon; h++)
+		forecasts[h] = within_reach(
+			(double)forecasts[h] + (double)panel->forecasts[EXPERT_CLOSED][h]);
+}
+
+void panel_run_network(struct panel *panel, const struct row *row,
+	const struct network_voice *voice, uint32_t waiting) {
+	panel->network_awake = voice != NULL;
+	run_closed(panel, row);
+	if (!voice)
+		return;
+	run_network(panel, row, voice->outputs);
+	if (row_layout_has(row->layout, EXPERT_HEAD))
+		run_head(panel, row, voice, row->head->history.missing ? 0 : waiting);
 }

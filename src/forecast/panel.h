@@ -11,11 +11,24 @@ struct panel {
 	double labels[HORIZON_MAX]; /* the observation as each origin sees it */
 	double deviations[HORIZON_MAX]; /* the same without what the profile had said */
 	float inputs[KERNEL_STRIDE_MAX];
+	double network[HORIZON_MAX][QUANTILES]; /* the network's quantiles, as the forecasts */
+	bool network_awake;
+};
+
+/* What the network said of one series. */
+struct network_voice {
+	const float *features; /* [width] */
+	const float *outputs; /* [NETWORK_OUTPUTS] */
+	uint32_t width;
 };
 
 /* Teaches the experts that learn from labels, and lets all of them forecast from the newest tick.
  * waiting: origins before this one that wait for this observation, at most the horizon. */
 void panel_run(struct panel *panel, const struct row *row, const struct siblings *siblings,
 	uint32_t waiting);
+
+/* The same for network and head, after panel_run; they stay asleep where voice is NULL. */
+void panel_run_network(struct panel *panel, const struct row *row,
+	const struct network_voice *voice, uint32_t waiting);
 
 #endif

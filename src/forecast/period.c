@@ -124,7 +124,6 @@ void period_from_calendar(struct row *row, int64_t step_ms) {
 	start_slot(row, SLOT_QUICK, season);
 	start_slot(row, SLOT_SLOW, season);
 	season = known ? configured[1] : calendar_season(row, 7 * day_ms, step_ms);
-	start_slot(row, SLOT_LONG_QUICK, season);
 	start_slot(row, SLOT_LONG, season);
 	row->head->step_ms = step_ms;
 	row->head->season_check = known ? UINT64_MAX : FIRST_LOOK;

@@ -36,6 +36,16 @@ struct row row_open(const struct row_layout *layout, void *bytes) {
 	for (int kind = 0; kind < LINEARS; kind++)
 		if (row_layout_has(layout, linear_experts[kind]))
 			row.linear[kind] = at(bytes, layout->linear_states[kind]);
+	if (layout->has_network) {
+		row.track = (struct track_view){ .track = at(bytes, layout->track),
+			.filled = at(bytes, layout->track_filled),
+			.length = layout->track_length,
+			.leads = track_leads(layout->horizon),
+			.profile = at(bytes, layout->track_profile),
+			.visits = at(bytes, layout->track_visits) };
+		row.network_state = at(bytes, layout->network_state);
+		row.head_state = at(bytes, layout->head_state);
+	}
 	row_look(&row);
 	return row;
 }
@@ -64,6 +74,11 @@ static void row_push(struct row *row, double value) {
 		head->smooth +=
 			(head->history.seen == 1 ? 1 : SMOOTH_RATE) * (value - head->smooth);
 	row_look(row);
+	if (row->track.track) {
+		track_set_seasons(&row->track, head->seasonal[SLOT_SLOW].period,
+			head->seasonal[SLOT_LONG].period);
+		track_step(&row->track, value);
+	}
 }
 
 /* Ticks that never came: the past gets as many assumed values as it can hold, and the forecasts
@@ -78,6 +93,10 @@ static void row_bridge(struct row *row, uint64_t ticks) {
 	for (int kind = 0; kind < LINEARS; kind++)
 		if (row->linear[kind])
 			rls_forget_pending(&row->layout->linear[kind], row->linear[kind]);
+	if (row->head_state)
+		rls_forget_pending(&row->layout->head, row->head_state);
+	if (row->track.track && row->track.track->ticks > 0)
+		row->track.track->ticks += ticks - pushed;
 }
 
 /* What is too large to be a measurement is none: squares must stay finite. */

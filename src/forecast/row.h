@@ -18,6 +18,9 @@ struct row {
 	struct calibrate *calibrate; /* [horizon] */
 	struct tally *tallies; /* [horizon] */
 	void *linear[LINEARS]; /* NULL: expert not wanted */
+	struct track_view track; /* track NULL: no network */
+	void *network_state;
+	void *head_state;
 	/* The newest tick; meaningless in a fresh row. */
 	uint64_t tick; /* its index in the history */
 	double anchor; /* its value, assumed if it was missing */
@@ -25,6 +28,11 @@ struct row {
 };
 
 struct row row_open(const struct row_layout *layout, void *bytes);
+
+/* Whether the network steps: there is one, and a first reading. */
+static inline bool row_has_network(const struct row *row) {
+	return row->track.track && row->track.track->ticks > 0;
+}
 
 static inline bool row_is_fresh(const struct row *row) {
 	return row->head->history.ticks == 0;

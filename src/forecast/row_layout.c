@@ -3,18 +3,19 @@
 
 #include "crc32c.h"
 #include "inputs.h"
+#include "xlstm/model.h"
+
+#include <string.h>
 
 const struct seasonal_speed seasonal_speeds[SEASONAL_SLOTS] = {
 	[SLOT_QUICK] = {.level = 0.5,  .profile = 0.3},
 	[SLOT_SLOW] = { .level = 0.2, .profile = 0.1},
-	[SLOT_LONG_QUICK] = { .level = 0.5, .profile = 0.3},
 	[SLOT_LONG] = { .level = 0.2, .profile = 0.1},
 };
 
 const enum expert seasonal_experts[SEASONAL_SLOTS] = {
 	[SLOT_QUICK] = EXPERT_SEASONAL,
 	[SLOT_SLOW] = EXPERT_SEASONAL_SLOW,
-	[SLOT_LONG_QUICK] = EXPERT_SEASONAL_LONG_QUICK,
 	[SLOT_LONG] = EXPERT_SEASONAL_LONG,
 };
 
@@ -37,6 +38,10 @@ static const struct {
 	[LINEAR_CROSS] = { 0.9999, 0.01  },
 	[LINEAR_SEASON] = { 0.9999, 0.01  },
 };
+
+/* The head on the network's features. */
+#define HEAD_FORGETTING 0.9999
+#define HEAD_PRIOR      0.05
 
 /* Innovations of the linear experts are limited to this many scales. */
 #define INNOVATION_MAX 10.0
@@ -83,10 +88,36 @@ static uint32_t season_room(const struct forecast_options *options) {
 	return room;
 }
 
-void row_layout_init(struct row_layout *layout, const struct forecast_options *options) {
-	*layout = (struct row_layout){ .options = *options, .horizon = options->horizon };
+/* State, track and head of a series' own. */
+static void reserve_network(struct row_layout *layout, const struct xlstm_model *model) {
+	uint32_t reach = network_leads[track_leads(layout->horizon) - 1];
+	uint32_t past = reach > layout->season_room ? reach : layout->season_room;
+	layout->has_network = true;
+	layout->network_layout = xlstm_state_layout(model);
+	layout->track_length = power_of_two(past + 1);
+	layout->track = reserve(layout, sizeof(struct track));
+	layout->track_filled = reserve(layout, layout->track_length * sizeof(double));
+	layout->track_profile = reserve(layout, layout->season_room * sizeof(double));
+	layout->track_visits = reserve(layout, layout->season_room);
+	layout->network_state = reserve(layout, xlstm_state_size(model));
+	layout->head = (struct rls_shape){
+		.inputs = xlstm_model_shape(model)->width + 1,
+		.horizon = layout->horizon,
+		.forgetting = HEAD_FORGETTING,
+		.prior = HEAD_PRIOR,
+		.clip = INNOVATION_MAX,
+	};
+	layout->head_state = reserve(layout, rls_size(&layout->head));
+}
+
+void row_layout_init(struct row_layout *layout, const struct forecast_options *options,
+	const struct xlstm_model *model) {
+	memset(layout, 0, sizeof(*layout)); /* padding too: the bytes are the identity */
+	layout->options = *options;
+	layout->horizon = options->horizon;
 	layout->season_room = season_room(options);
-	layout->history_length = power_of_two(layout->season_room + LAGS_LONG + 2);
+	uint32_t past = layout->season_room > LAGS_LONG ? layout->season_room : LAGS_LONG;
+	layout->history_length = power_of_two(past + 2);
 	layout->pending_count = pending_count(layout->horizon);
 	inputs_choose_taps(layout);
 
@@ -99,6 +130,8 @@ void row_layout_init(struct row_layout *layout, const struct forecast_options *o
 	layout->mix = reserve(layout, layout->horizon * sizeof(struct mix));
 	layout->calibrate = reserve(layout, layout->horizon * sizeof(struct calibrate));
 	layout->tallies = reserve(layout, layout->horizon * sizeof(struct tally));
+	if (model && row_layout_has(layout, EXPERT_NETWORK))
+		reserve_network(layout, model);
 	for (int kind = 0; kind < LINEARS; kind++)
 		reserve_linear(layout, kind);
 }

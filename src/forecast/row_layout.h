@@ -5,6 +5,7 @@
 #include "calibrate.h"
 #include "history.h"
 #include "mix.h"
+#include "network_track.h"
 #include "options.h"
 #include "record.h"
 #include "rls.h"
@@ -25,7 +26,7 @@
 #define TAPS_MAX 20
 
 /* What the seasonal experts keep: which season, how quick. */
-enum seasonal_slot { SLOT_QUICK, SLOT_SLOW, SLOT_LONG_QUICK, SLOT_LONG, SEASONAL_SLOTS };
+enum seasonal_slot { SLOT_QUICK, SLOT_SLOW, SLOT_LONG, SEASONAL_SLOTS };
 
 /* The linear experts. */
 enum linear { LINEAR_SHORT, LINEAR_STIFF, LINEAR_SEASON, LINEAR_LONG, LINEAR_CROSS, LINEARS };
@@ -39,6 +40,8 @@ struct pending {
 	float experts[EXPERTS]; /* NAN: asleep */
 	float mean;
 	float quantiles[QUANTILES];
+	float reserved; /* no padding */
+	double spread; /* expected absolute error, before calibration */
 };
 
 /* What the forecasts of one tick are relative to. */
@@ -71,10 +74,20 @@ struct row_layout {
 	/* Offsets into a row, bytes. */
 	size_t history, profiles[SEASONAL_SLOTS], origins, pending, mix, calibrate, tallies;
 	size_t linear_states[LINEARS];
+	/* The network's parts; meaningless without one. */
+	bool has_network;
+	uint32_t track_length; /* a power of two */
+	uint64_t network_layout; /* what the state's bytes mean */
+	struct rls_shape head;
+	size_t track, track_filled, track_profile, track_visits, network_state, head_state;
 	size_t size; /* of a row, a multiple of 64 */
 };
 
-void row_layout_init(struct row_layout *layout, const struct forecast_options *options);
+/* The network whose states rows hold; NULL: none. */
+struct xlstm_model;
+
+void row_layout_init(struct row_layout *layout, const struct forecast_options *options,
+	const struct xlstm_model *model);
 
 /* A number that differs between layouts whose rows differ in meaning. */
 uint32_t row_layout_identity(const struct row_layout *layout);

@@ -31,8 +31,11 @@ static void settle_lead(const struct row *row, uint32_t h, const struct pending 
 	double y = (row->anchor - origin->anchor) / origin->scale;
 	double season = (season_ago(row, h) - origin->anchor) / origin->scale;
 	mix_score(&row->mix[h - 1], pending->experts, y, origin->scale, ERROR_MAX * row->scale);
-	calibrate_settle(&row->calibrate[h - 1], h, y, (double)pending->mean, pending->quantiles,
-		origin->scale);
+	struct issued issued = { .mean = (double)pending->mean,
+		.spread = pending->spread,
+		.unit = origin->scale,
+		.quantiles = pending->quantiles };
+	calibrate_settle(&row->calibrate[h - 1], h, y, &issued);
 	tally_add(&row->tallies[h - 1], y, (double)pending->mean, pending->quantiles, season,
 		origin->scale);
 	if (h == 1)

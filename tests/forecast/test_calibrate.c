@@ -12,16 +12,22 @@
 #define TICKS    40000
 
 /* What was issued for the lead, waiting for its observation. */
-struct issued {
+struct waiting {
 	float quantiles[QUANTILES];
 };
+
+static void settle(
+	struct calibrate *calibrate, uint32_t h, double y, double mean, const float *quantiles) {
+	struct issued issued = { .mean = mean, .spread = 1, .unit = 1, .quantiles = quantiles };
+	calibrate_settle(calibrate, h, y, &issued);
+}
 
 /* Forecasts 0 for noise that overlaps as labels of long leads do: the observation at lead h is the
  * sum of the h innovations since. Counts how often it lay below each quantile. */
 static void cover(uint32_t h, double (*draw)(struct random *), double shares[QUANTILES]) {
 	struct random random;
 	struct calibrate calibrate = { 0 };
-	static struct issued ring[LEAD_MAX];
+	static struct waiting ring[LEAD_MAX];
 	static double innovations[LEAD_MAX];
 	double sum = 0;
 	random_init(&random, h);
@@ -31,14 +37,14 @@ static void cover(uint32_t h, double (*draw)(struct random *), double shares[QUA
 		double innovation = draw(&random);
 		sum += innovation - (t >= h ? innovations[t % h] : 0);
 		innovations[t % h] = innovation;
-		struct issued *issued = &ring[t % h];
+		struct waiting *issued = &ring[t % h];
 		if (t >= h) {
-			calibrate_settle(&calibrate, h, sum, 0, issued->quantiles, 1);
+			settle(&calibrate, h, sum, 0, issued->quantiles);
 			for (int i = 0; i < QUANTILES && t >= TICKS / 4; i++)
 				shares[i] += sum < (double)issued->quantiles[i];
 		}
 		calibrate_quantiles(
-			&calibrate, 0, calibrate_size(&calibrate, h, 1), issued->quantiles);
+			&calibrate, 0, calibrate_size(&calibrate, 1, 1), issued->quantiles);
 	}
 	for (int i = 0; i < QUANTILES; i++)
 		shares[i] /= TICKS - TICKS / 4;
@@ -79,7 +85,7 @@ static void quantiles_of_normal_noise_are_those_of_the_normal_distribution(void 
 	random_init(&random, 7);
 	for (int t = 0; t < 20000; t++) {
 		calibrate_quantiles(&calibrate, 5, calibrate_size(&calibrate, 1, 1), quantiles);
-		calibrate_settle(&calibrate, 1, 5 + random_normal(&random), 5, quantiles, 1);
+		settle(&calibrate, 1, 5 + random_normal(&random), 5, quantiles);
 		for (int i = 0; i < QUANTILES && t >= 10000; i++)
 			mean[i] += (double)quantiles[i] / 10000;
 	}
@@ -98,7 +104,7 @@ static void quantiles_ascend_whatever_arrives(void **unused) {
 		for (int i = 1; i < QUANTILES; i++)
 			assert_true(quantiles[i] >= quantiles[i - 1]);
 		double spike = t % 50 == 0 ? 1e6 : 1;
-		calibrate_settle(&calibrate, 1, spike * random_normal(&random), 0, quantiles, 1);
+		settle(&calibrate, 1, spike * random_normal(&random), 0, quantiles);
 	}
 }
 

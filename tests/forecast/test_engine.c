@@ -3,6 +3,8 @@
 #include "error.h"
 #include "random.h"
 #include "registry.h"
+#include "xlstm/file.h"
+#include "xlstm/model.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +21,7 @@
 /* Some detectors with two channels, an engine, and the last forecasts of each. */
 struct bed {
 	struct registry *registry;
+	struct xlstm_model *model;
 	struct engine *engine;
 	struct batch *batch;
 	struct detector *detectors[DETECTORS];
@@ -45,7 +48,11 @@ static struct bed *bed_create(size_t capacity, size_t memory_max) {
 		registry_find_or_add_channel(
 			bed->registry, bed->detectors[d], SPAN("b"), SPAN_EMPTY, &channel);
 	}
-	struct engine_options options = { .memory_max = memory_max };
+	struct xlstm_weights *weights;
+	assert_int_equal(xlstm_weights_open(&weights, MODEL, NULL), 0);
+	assert_int_equal(xlstm_model_create(&bed->model, weights), 0);
+	xlstm_weights_destroy(weights);
+	struct engine_options options = { .memory_max = memory_max, .model = bed->model };
 	assert_int_equal(engine_create(&bed->engine, &options), 0);
 	assert_int_equal(batch_create(&bed->batch, capacity), 0);
 	return bed;
@@ -68,6 +75,7 @@ static void bed_add_all(struct bed *bed) {
 static void bed_destroy(struct bed *bed) {
 	batch_destroy(bed->batch);
 	engine_destroy(bed->engine);
+	xlstm_model_unref(bed->model);
 	registry_destroy(bed->registry);
 	free(bed);
 }
@@ -283,6 +291,25 @@ static void scores_are_those_of_the_forecasts_handed_out(void **unused) {
 	bed_destroy(bed);
 }
 
+static void networks_for_other_inputs_are_refused(void **unused) {
+	(void)unused;
+	struct xlstm_shape shape = { .inputs = 3, .width = 16, .outputs = 5, .block_count = 1 };
+	struct xlstm_weights *weights;
+	struct xlstm_model *model;
+	struct engine *engine;
+	shape.blocks[0] = xlstm_block_published(XLSTM_SLSTM, 16, 4);
+	assert_int_equal(xlstm_weights_create(&weights, &shape), 0);
+	assert_int_equal(xlstm_model_create(&model, weights), 0);
+	struct engine_options options = { .model = model };
+	assert_int_equal(engine_create(&engine, &options), E_MISMATCH);
+	struct bed *bed = bed_create(1, 0);
+	assert_int_equal(engine_adopt(bed->engine, model), E_MISMATCH);
+	assert_int_equal(engine_adopt(bed->engine, bed->model), 0);
+	bed_destroy(bed);
+	xlstm_model_unref(model);
+	xlstm_weights_destroy(weights);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_included_channel_gets_its_forecast),
@@ -291,6 +318,7 @@ int main(void) {
 		cmocka_unit_test(a_saved_state_goes_on_as_if_nothing_had_happened),
 		cmocka_unit_test(damaged_and_foreign_states_are_refused),
 		cmocka_unit_test(memory_has_a_bound),
+		cmocka_unit_test(networks_for_other_inputs_are_refused),
 		cmocka_unit_test(scores_are_those_of_the_forecasts_handed_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

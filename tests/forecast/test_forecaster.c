@@ -30,7 +30,7 @@ static struct bed *bed_create(void) {
 	forecast_options_init(&options);
 	options.horizon = HORIZON;
 	options.season_max = 200;
-	row_layout_init(&bed->layout, &options);
+	row_layout_init(&bed->layout, &options, NULL);
 	bed->forecaster = (struct forecaster){
 		.layout = &bed->layout, .step_ms = HOUR_MS, .channels = CHANNELS
 	};
@@ -57,7 +57,9 @@ static void bed_step(struct bed *bed, double first, double second) {
 		.included = {3      },
 		.values = { first, second }
 	};
-	forecaster_step(&bed->forecaster, &tick, &bed->workspace, bed->outlooks);
+	assert_int_equal(
+		forecaster_accept(&bed->forecaster, &tick, &bed->workspace, NULL, NULL), 0);
+	forecaster_step(&bed->forecaster, &tick, &bed->workspace, NULL, bed->outlooks);
 	bed->number++;
 }
 
