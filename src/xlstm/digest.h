@@ -18,15 +18,23 @@ static inline uint64_t digest_number(uint64_t digest, uint32_t number) {
 	return digest_bytes(digest, bytes, sizeof(bytes));
 }
 
+/* Of fields that came later: where they are zero, shapes from before keep their digest, and the
+ * files that carry it stay good. `field` tells the fields apart. */
+static inline uint64_t digest_later(uint64_t digest, uint32_t field, uint32_t number) {
+	return number ? digest_number(digest_number(digest, field), number) : digest;
+}
+
+enum { LATER_NORM = 1, LATER_EMBED_HIDDEN, LATER_HEAD_HIDDEN, LATER_ACTIVATION };
+
 static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *shape) {
 	uint64_t digest = digest_number(0xcbf29ce484222325u, version);
 	digest = digest_number(digest, shape->inputs);
 	digest = digest_number(digest, shape->width);
 	digest = digest_number(digest, shape->outputs);
 	digest = digest_number(digest, shape->plain_end);
-	digest = digest_number(digest, shape->norm);
-	digest = digest_number(digest, shape->embed_hidden);
-	digest = digest_number(digest, shape->head_hidden);
+	digest = digest_later(digest, LATER_NORM, shape->norm);
+	digest = digest_later(digest, LATER_EMBED_HIDDEN, shape->embed_hidden);
+	digest = digest_later(digest, LATER_HEAD_HIDDEN, shape->head_hidden);
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		const struct xlstm_block_shape *block = &shape->blocks[i];
 		digest = digest_number(digest, block->kind);
@@ -34,7 +42,7 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 		digest = digest_number(digest, block->taps);
 		digest = digest_number(digest, block->inner);
 		digest = digest_number(digest, block->feedforward);
-		digest = digest_number(digest, block->activation);
+		digest = digest_later(digest, LATER_ACTIVATION, block->activation);
 	}
 	return digest;
 }
