@@ -45,6 +45,7 @@ struct app_counters {
 	uint64_t stale; /* series told to be */
 	uint64_t requests;
 	uint64_t states;
+	uint64_t without_forecast; /* times that [limits] memory left no room for a series */
 };
 
 /* From the arrival of a reading to its forecast on the way out, since the last statistics. */

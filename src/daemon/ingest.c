@@ -2,6 +2,7 @@
 #include "app.h"
 
 #include "error.h"
+#include "log.h"
 
 #include <errno.h>
 
@@ -33,6 +34,22 @@ static int journal_slot(struct app *app, const struct detector_slot *slot) {
 	return journal_detector(writer_journal(&app->writer), &row);
 }
 
+/* Room for the states of a detector's channels. Where the limit of memory is reached its readings
+ * are recorded all the same. */
+static int make_room(
+	struct app *app, struct detector *detector, const struct forecast_options *options) {
+	if (!app->engine)
+		return 0;
+
+	int r = engine_add(app->engine, detector, options);
+	if (r != E_TOO_MANY_SERIES)
+		return r;
+	if (app->counters.without_forecast++ == 0)
+		log_warning("[limits] memory is reached: further series are recorded but not "
+			    "forecast");
+	return 0;
+}
+
 /* The slot of a new detector. The detector of a stored one whose source is gone finds a source
  * again at its first reading. */
 static int adopt(struct app *app, struct detector *detector, uint32_t source) {
@@ -47,9 +64,7 @@ static int adopt(struct app *app, struct detector *detector, uint32_t source) {
 	slot->saved = app->sequence;
 	detector_set_options(detector, &app->sources.items[source].clock);
 	int r = journal_slot(app, slot);
-	if (r < 0 || !app->engine)
-		return r;
-	return engine_add(app->engine, detector, &app->sources.items[source].forecast);
+	return r < 0 ? r : make_room(app, detector, &app->sources.items[source].forecast);
 }
 
 static int find_detector(
@@ -86,11 +101,12 @@ static int add_series(struct app *app, struct detector *detector, uint32_t chann
 		return -ENOMEM;
 
 	int r = journal_series(writer_journal(&app->writer), &row);
-	if (r < 0 || !app->engine)
+	if (r < 0)
 		return r;
 
 	app_announce(app, detector);
-	return engine_add(app->engine, detector, NULL);
+	uint32_t source = app->roster.detectors[detector_id(detector)].source;
+	return make_room(app, detector, &app->sources.items[source].forecast);
 }
 
 static int find_channel(struct app *app, struct detector *detector, const struct reading *reading,

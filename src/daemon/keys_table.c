@@ -249,7 +249,7 @@ static const struct key keys[] = {
 		.at = AT(limits.batch), .initial = "256", .min = 1, .max = 4096,
 		.help = "Detectors that step together at the most." },
 	{ .section = "limits", .name = "memory", .type = KEY_BYTES,
-		.at = AT(limits.memory), .initial = "4G", .min = MIB, .max = 4096 * GIB,
+		.at = AT(limits.memory), .initial = "1G", .min = MIB, .max = 4096 * GIB,
 		.zero = "none",
 		.help = "Memory for the states of all series. Further series are recorded but not "
 			"forecast." },

@@ -50,6 +50,7 @@ static void add_counters(const struct app *app, struct text *to) {
 		{ "batches", counters->batches }, { "forecasts", counters->forecasts },
 		{ "anomalies", counters->anomalies }, { "stale", counters->stale },
 		{ "requests", counters->requests },
+		{ "without_forecast", counters->without_forecast },
 		{ "detectors", registry_detector_count(app->registry) },
 		{ "series", registry_series_count(app->registry) },
 		{ "waiting", registry_waiting(app->registry) });
