@@ -52,9 +52,10 @@ static bool is_plausible_time(const json_t *value) {
 	return json_is_number(value) && json_number_value(value) >= PLAUSIBLE_SECONDS;
 }
 
-/* How telling a name of a time it is: 0 the most, TIME_NAMES for none. */
+/* How telling a name of a time it is: 0 the most, TIME_NAMES for none. Most names are told by their
+ * first letter. */
 static int time_rank(const char *key, size_t length, const json_t *value) {
-	if (length > 9)
+	if (length == 0 || length > 9 || !strchr("tTdDeEuUlL_", key[0]))
 		return TIME_NAMES;
 	for (int i = 0; i < TIME_NAMES; i++) {
 		if (strncasecmp(key, time_names[i], length) == 0 && time_names[i][length] == '\0')
@@ -319,8 +320,17 @@ static int error_of(const json_error_t *error) {
 	}
 }
 
+/* jansson overlooks a zero byte behind a number. */
+static bool has_zero(struct span text) {
+	return text.length > 0 && memchr(text.data, '\0', text.length);
+}
+
 int json_parse(struct span text, size_t flags, json_t **ret_json) {
 	json_error_t error;
+
+	if (has_zero(text))
+		return E_SYNTAX;
+
 	json_t *json = json_loadb(
 		text.data, text.length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | flags, &error);
 

@@ -286,6 +286,7 @@ static void wrong_requests_are_refused(void **state) {
 	assert_int_equal(wire_request_read(&request, SPAN("[]")), E_SYNTAX);
 	assert_int_equal(wire_request_read(&request, SPAN("7")), E_SYNTAX);
 	assert_int_equal(wire_request_read(&request, SPAN("{")), E_SYNTAX);
+	assert_int_equal(wire_request_read(&request, SPAN("{\"a\":[1\0,2]}")), E_SYNTAX);
 	assert_int_equal(wire_request_read(&request, SPAN("{\"a\":\"\xff\"}")), E_ENCODING);
 	assert_int_equal(wire_request_read(&request, SPAN("{\"a\":1e999}")), E_NUMBER);
 }
