@@ -18,7 +18,7 @@ struct detector_row {
 	struct span name;
 	struct span source; /* section of the configuration it came from; may be empty */
 	struct span group; /* detectors that see their neighbours; may be empty */
-	struct span aggregate; /* "mean", "last", "sum", "max"; empty: one reading per period */
+	struct span aggregate; /* of several readings in a period: "mean", "sum", "max", "last" */
 	int64_t step_ms; /* 0: not known yet */
 	double latitude; /* degrees, NAN: unknown */
 	double longitude;

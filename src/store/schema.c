@@ -29,7 +29,7 @@
 
 /* The published JSON of forecast f, expanded: one row for each element m of its means. */
 #define STEP_COLUMNS                                                                               \
-	" s.id AS series_id, s.name AS series, s.unit AS unit, s.detector AS detector_id,"         \
+	" s.id AS series_id, s.name AS series, s.unit AS unit,"                                    \
 	" f.issued_ms AS issued_ms, m.key+1 AS lead,"                                              \
 	" CAST(round(1000*json_extract(f.json,'$.step')) AS INTEGER) AS step_ms, m.value AS mean," \
 	QUANTILE("0.1", "q10") QUANTILE("0.2", "q20") QUANTILE("0.3", "q30")                       \
@@ -45,10 +45,6 @@
 #define STEPS_OF(forecasts)                                                                        \
 	" (SELECT *, issued_ms+lead*step_ms AS time_ms FROM (SELECT" STEP_COLUMNS                  \
 	" FROM series s JOIN forecast f ON " forecasts " JOIN json_each(f.json,'$.mean') m))"
-
-/* The readings r that the clock put together in the period of step p. */
-#define IN_PERIOD                                                                                  \
-	"r.series=series_id AND r.time_ms>=p.time_ms AND r.time_ms<p.time_ms+step_ms"
 
 #define ALL_FORECASTS "f.series=s.id"
 #define LATEST_FORECAST                                                                            \
@@ -121,24 +117,16 @@ static const char *const objects[] = {
 	"CREATE VIEW forecast_latest AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(LATEST_FORECAST),
 
 	/* What came is the value that the detector's clock made of the readings, as the forecast
-	 * issued at that time says; where that one is not kept, the same from the readings. To take
-	 * the nearest of them, SQLite gives `value` from the row that has the minimum. */
+	 * issued nearest to that time says: while a clock learns its phase the times of its ticks
+	 * move a little. SQLite gives a.json from the row that has the minimum. */
 	"CREATE VIEW forecast_vs_actual AS"
 	" SELECT series, issued, lead, time, mean, q10, q50, q90, actual, mean-actual AS error,"
 	"  actual BETWEEN q10 AND q90 AS inside80, unit, issued_ms, time_ms"
-	" FROM (SELECT" FORECAST_COLUMNS ", coalesce("
-	"   (SELECT json_extract(a.json,'$.observed') FROM forecast a"
-	"    WHERE a.series=series_id AND a.issued_ms=p.time_ms),"
-	"   CASE (SELECT aggregate FROM detector d WHERE d.id=detector_id)"
-	"   WHEN '' THEN (SELECT CASE WHEN min(abs(r.time_ms-p.time_ms))>=0 THEN value END"
-	"    FROM reading r WHERE r.series=series_id"
-	"    AND r.time_ms>=p.time_ms-step_ms/2 AND r.time_ms<p.time_ms+(step_ms+1)/2)"
-	"   WHEN 'last' THEN (SELECT value FROM reading r WHERE " IN_PERIOD
-	"    ORDER BY r.time_ms DESC LIMIT 1)"
-	"   WHEN 'sum' THEN (SELECT sum(value) FROM reading r WHERE " IN_PERIOD ")"
-	"   WHEN 'max' THEN (SELECT max(value) FROM reading r WHERE " IN_PERIOD ")"
-	"   ELSE (SELECT avg(value) FROM reading r WHERE " IN_PERIOD ")"
-	"   END) AS actual"
+	" FROM (SELECT" FORECAST_COLUMNS ","
+	"   (SELECT CASE WHEN min(abs(a.issued_ms-p.time_ms))>=0"
+	"     THEN json_extract(a.json,'$.observed') END FROM forecast a"
+	"    WHERE a.series=series_id AND a.issued_ms>=p.time_ms-step_ms/2"
+	"    AND a.issued_ms<p.time_ms+(step_ms+1)/2) AS actual"
 	"  FROM" STEPS_OF(ALL_FORECASTS) " p)"
 	" WHERE actual IS NOT NULL",
 

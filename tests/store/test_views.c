@@ -115,55 +115,41 @@ static void actual_is_what_the_later_forecast_observed(void **state) {
 		"1:5:5:0:1 2:6:6:0:1");
 }
 
-static void actual_comes_from_readings_where_forecasts_are_not_kept(void **state) {
+static void actual_is_that_of_the_tick_nearest_to_the_target(void **state) {
 	const struct fixture *fixture = *state;
 	struct store *store = fixture_open(fixture);
 	struct journal journal = { 0 };
 
 	fixture_add_pump(&journal, 1);
 	fixture_add_forecast(&journal, 1, START, 4);
-	/* Within half a step of the first target, the second lacks one, two near the third. */
-	fixture_add_reading(&journal, 1, MINUTE(1) - 29000, 4.5, 1);
-	fixture_add_reading(&journal, 1, MINUTE(3) - 5000, 8, 2);
-	fixture_add_reading(&journal, 1, MINUTE(3) + 20000, 9, 3);
+	/* Within half a step of the first target, none near the second, two near the third. */
+	fixture_add_forecast(&journal, 1, MINUTE(1) - 29000, 4.5);
+	fixture_add_forecast(&journal, 1, MINUTE(3) - 5000, 8);
+	fixture_add_forecast(&journal, 1, MINUTE(3) + 20000, 9);
 	fixture_commit(store, &journal);
 	journal_finish(&journal);
 	store_close(store);
 	assert_string_equal(
 		fixture_ask(fixture, "SELECT group_concat(lead||':'||actual||':'||inside80,' ')"
-				     " FROM forecast_vs_actual"),
-		"1:4.5:0 3:8.0:0");
+				     " FROM forecast_vs_actual WHERE issued_ms=1790000000000"),
+		"1:4.5:0 3:8:0");
 }
 
-static void actual_is_aggregated_as_the_detectors_clock_does(void **state) {
-	static const char *const cases[][2] = {
-		{"mean",  "4.0" },
-		{ "sum",  "12.0"},
-		{ "max",  "7.0" },
-		{ "last", "3.0" },
-	};
+static void a_period_without_observation_has_no_actual(void **state) {
 	const struct fixture *fixture = *state;
 	struct store *store = fixture_open(fixture);
 	struct journal journal = { 0 };
 
 	fixture_add_pump(&journal, 1);
 	fixture_add_forecast(&journal, 1, START, 4);
-	fixture_add_reading(&journal, 1, MINUTE(1) - 1, 99, 1);
-	fixture_add_reading(&journal, 1, MINUTE(1), 2, 2);
-	fixture_add_reading(&journal, 1, MINUTE(1) + 20000, 7, 3);
-	fixture_add_reading(&journal, 1, MINUTE(1) + 59999, 3, 4);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		journal_detector(&journal, &(struct detector_row){ .id = 1,
-						   .name = SPAN("pump1"),
-						   .aggregate = span_text(cases[i][0]),
-						   .step_ms = 60000 });
-		fixture_commit(store, &journal);
-		assert_string_equal(
-			fixture_ask(fixture, "SELECT actual FROM forecast_vs_actual WHERE lead=1"),
-			cases[i][1]);
-	}
+	journal_forecast(
+		&journal, &(struct forecast_row){ .series = 1,
+				  .issued_ms = MINUTE(1),
+				  .json = SPAN("{\"step\":60,\"observed\":null,\"mean\":[1]}") });
+	fixture_commit(store, &journal);
 	journal_finish(&journal);
 	store_close(store);
+	assert_string_equal(fixture_ask(fixture, "SELECT count(*) FROM forecast_vs_actual"), "0");
 }
 
 static void accuracy_names_series_and_leaves_unknown_figures_null(void **state) {
@@ -263,8 +249,8 @@ int main(void) {
 		FIXTURE_TEST(history_holds_every_issue),
 		FIXTURE_TEST(fractions_of_a_second_are_shown_where_there_are_some),
 		FIXTURE_TEST(actual_is_what_the_later_forecast_observed),
-		FIXTURE_TEST(actual_comes_from_readings_where_forecasts_are_not_kept),
-		FIXTURE_TEST(actual_is_aggregated_as_the_detectors_clock_does),
+		FIXTURE_TEST(actual_is_that_of_the_tick_nearest_to_the_target),
+		FIXTURE_TEST(a_period_without_observation_has_no_actual),
 		FIXTURE_TEST(accuracy_names_series_and_leaves_unknown_figures_null),
 		FIXTURE_TEST(health_tells_stale_from_empty),
 		FIXTURE_TEST(health_of_a_series_that_reports_is_that_of_its_forecast),
