@@ -34,13 +34,11 @@ static int fail(struct query *query, int result) {
 	return r;
 }
 
-static int check_schema(struct query *query) {
+static int check_schema(const struct query *query) {
 	int version;
 	int r = schema_identify(query->db, &version);
-	if (r == E_VERSION)
-		return r;
 	if (r < 0)
-		return fail(query, sqlite3_errcode(query->db));
+		return r;
 	return version == STORE_SCHEMA_VERSION ? 0 : E_VERSION;
 }
 

@@ -13,6 +13,8 @@
 static int io_error(sqlite3 *db) {
 	int system = sqlite3_system_errno(db);
 
+	if (sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
+		return -ENOMEM;
 	switch (system ? system : errno) {
 	case ENOSPC:
 	case EDQUOT:

@@ -63,13 +63,16 @@ static const char *const statement_texts[STATEMENTS] = {
 			   " (SELECT id FROM learning WHERE time_ms<?2 ORDER BY time_ms LIMIT ?3)",
 };
 
-int store_fail(struct store *store, int result) {
-	int r = sqlite_error(store->db, result);
-
+/* Keeps what the database says about the error r, and returns it. */
+static int keep_message(struct store *store, int r) {
 	if (r < 0)
 		snprintf(store->message, sizeof(store->message), "%s (SQLite %d)",
 			sqlite3_errmsg(store->db), sqlite3_extended_errcode(store->db));
 	return r;
+}
+
+int store_fail(struct store *store, int result) {
+	return keep_message(store, sqlite_error(store->db, result));
 }
 
 int store_run(struct store *store, enum statement which) {
@@ -155,7 +158,7 @@ static int connect(struct store *store, const struct store_options *options) {
 static int ensure_schema(struct store *store, struct store_refusal *refusal) {
 	int r = schema_identify(store->db, &refusal->version);
 	if (r < 0)
-		return r == E_VERSION ? r : store_fail(store, sqlite3_errcode(store->db));
+		return keep_message(store, r);
 	if (refusal->version == STORE_SCHEMA_VERSION)
 		return 0;
 	if (refusal->version != 0)
@@ -164,7 +167,7 @@ static int ensure_schema(struct store *store, struct store_refusal *refusal) {
 	r = sqlite_run(store->db, "PRAGMA page_size=" PAGE_BYTES "; PRAGMA journal_mode=WAL");
 	if (r == 0)
 		r = schema_create(store->db);
-	return r < 0 ? store_fail(store, sqlite3_errcode(store->db)) : 0;
+	return keep_message(store, r);
 }
 
 static int set_up(struct store *store, const struct store_options *options) {
