@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Turns a frame of `xlstmctl watch --frame` into an SVG picture:
 #
-#     xlstmctl watch --read forecasts.jsonl --frame 100x28 | gawk -f docs/ansi2svg.awk >watch.svg
+#     gawk -f tests/support/forecasts.awk | TZ=UTC xlstmctl watch --read - --frame 110x30 |
+#         gawk -f docs/ansi2svg.awk >docs/watch.svg
 #
 # Knows what frames are made of: 256 colours, bold, reverse, Braille, lower blocks and lines.
 # Needs gawk in a UTF-8 locale.
