@@ -8,16 +8,79 @@
 
 #define FIRST_BLOCK "blocks.0."
 
-void names_write(char *to, size_t size, const struct names *names, const char *ours) {
-	if (names->bare && !strncmp(ours, FIRST_BLOCK, strlen(FIRST_BLOCK)))
-		ours += strlen(FIRST_BLOCK);
-	snprintf(to, size, "%s%s", names->prefix, ours);
+/* The beginnings of names behind "blocks.N.", the longer ones first. */
+static const struct renaming {
+	const char *ours, *theirs;
+} tirex_names[] = {
+	{"xlstm_norm.",        "norm_slstm."      },
+	{ "xlstm.",            "slstm_layer."     },
+	{ "ffn_norm.",         "norm_ffn."        },
+	{ "ffn.proj_up.",      "ffn.proj_up_gate."},
+	{ "post_blocks_norm.", "out_norm."        },
+};
+
+/* Those of the maps around the blocks, which are not in the stack there. */
+static const struct renaming tirex_ends[] = {
+	{"embed.hidden.",  "input_patch_embedding.hidden_layer."   },
+	{ "embed.output.", "input_patch_embedding.output_layer."   },
+	{ "embed.",        "input_patch_embedding.residual_layer." },
+	{ "head.hidden.",  "output_patch_embedding.hidden_layer."  },
+	{ "head.output.",  "output_patch_embedding.output_layer."  },
+	{ "head.",         "output_patch_embedding.residual_layer."},
+};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define TIREX_STACK "block_stack."
+
+static const struct renaming *renaming_of(
+	const struct renaming *list, size_t count, const char *name) {
+	for (size_t i = 0; i < count; i++)
+		if (!strncmp(name, list[i].ours, strlen(list[i].ours)))
+			return &list[i];
+	return NULL;
+}
+
+/* What follows "blocks.N.", all of it where there is no block. */
+static const char *inside_block(const char *ours) {
+	if (strncmp(ours, "blocks.", strlen("blocks.")))
+		return ours;
+	return strchr(ours + strlen("blocks."), '.') + 1;
+}
+
+static void write_tirex(char to[NAMES_MAX], const char *prefix, const char *ours) {
+	const char *rest = inside_block(ours);
+	const struct renaming *in = renaming_of(tirex_names, COUNT(tirex_names), rest);
+	const struct renaming *end = renaming_of(tirex_ends, COUNT(tirex_ends), rest);
+	size_t length = strlen(prefix), stack = strlen(TIREX_STACK);
+
+	if (end && length >= stack && !strcmp(prefix + length - stack, TIREX_STACK))
+		length -= stack;
+	const struct renaming *renaming = end ? end : in;
+	snprintf(to, NAMES_MAX, "%.*s%.*s%s%s", (int)length, prefix, (int)(rest - ours), ours,
+		renaming ? renaming->theirs : "", rest + (renaming ? strlen(renaming->ours) : 0));
+}
+
+void names_write(char to[NAMES_MAX], const struct names *names, const char *ours) {
+	if (names->tirex) {
+		write_tirex(to, names->prefix, ours);
+		return;
+	}
+	if (names->bare)
+		ours = inside_block(ours);
+	snprintf(to, NAMES_MAX, "%s%s", names->prefix, ours);
+}
+
+bool names_write_second(char to[NAMES_MAX], const struct names *names, const char *ours) {
+	if (!names->tirex || strcmp(inside_block(ours), "ffn.proj_up.weight"))
+		return false;
+	snprintf(to, NAMES_MAX, "%s%s", names->prefix, ours);
+	return true;
 }
 
 static const struct safetensor *find(
 	const struct safetensors *file, const struct names *names, const char *ours) {
-	char name[NAMES_PREFIX_MAX + TENSOR_NAME_MAX];
-	names_write(name, sizeof(name), names, ours);
+	char name[NAMES_MAX];
+	names_write(name, names, ours);
 	return safetensors_find(file, name);
 }
 
@@ -43,7 +106,10 @@ static bool find_prefix(struct names *names, const struct safetensors *file, con
 }
 
 static bool find_names(struct names *names, const struct safetensors *file) {
-	*names = (struct names){ .bare = false };
+	*names = (struct names){ .tirex = true };
+	if (find_prefix(names, file, FIRST_BLOCK "norm_slstm.weight"))
+		return true;
+	names->tirex = false;
 	if (find_prefix(names, file, FIRST_BLOCK))
 		return true;
 	names->bare = true;
@@ -77,16 +143,19 @@ static bool block_shape(struct xlstm_block_shape *ret_block, const struct safete
 	}
 	block.taps = dim(convolution, 2);
 	block.feedforward = dim(down, 1);
+	if (names->tirex)
+		block.activation = XLSTM_SILU;
 	*ret_block = block;
 	return true;
 }
 
 int published_shape(
 	struct xlstm_shape *ret_shape, struct names *ret_names, const struct safetensors *file) {
-	struct xlstm_shape shape = { .width = 0 };
 	struct names names;
 	if (!find_names(&names, file))
 		return XLSTM_E_FOREIGN;
+
+	struct xlstm_shape shape = { .norm = names.tirex ? XLSTM_RMS_NORM : XLSTM_LAYER_NORM };
 
 	while (shape.block_count < XLSTM_BLOCKS_MAX &&
 		block_shape(&shape.blocks[shape.block_count], file, &names, shape.block_count)) {
@@ -104,6 +173,8 @@ int published_shape(
 	shape.plain_end = !find(file, &names, "post_blocks_norm.weight");
 	shape.inputs = dim(find(file, &names, "embed.weight"), 1);
 	shape.outputs = dim(find(file, &names, "head.weight"), 0);
+	shape.embed_hidden = dim(find(file, &names, "embed.hidden.weight"), 0);
+	shape.head_hidden = dim(find(file, &names, "head.hidden.weight"), 0);
 	*ret_shape = shape;
 	*ret_names = names;
 	return 0;

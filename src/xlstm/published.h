@@ -6,18 +6,24 @@
 #include "safetensors.h"
 
 /*
- * Files that say nothing about themselves: the published package's state_dict. Our names are its
- * names, apart from what may stand in front of them.
+ * Files that say nothing about themselves: state_dicts of the published package, whose names are
+ * ours apart from what may stand in front of them, and of the TiRex forecaster, which has names of
+ * its own and the two halves of the feed-forward part's first map as two tensors.
  */
 #define NAMES_PREFIX_MAX 64
+#define NAMES_MAX        (NAMES_PREFIX_MAX + 96)
 
 struct names {
 	char prefix[NAMES_PREFIX_MAX]; /* before every name */
 	bool bare; /* of a single block: without "blocks.0." */
+	bool tirex;
 };
 
-/* Our name of a tensor as the file has it. */
-void names_write(char *to, size_t size, const struct names *names, const char *ours);
+/* Their name of a tensor of ours; of its first half where they have it in two. */
+void names_write(char to[NAMES_MAX], const struct names *names, const char *ours);
+
+/* Their name of the second half; false where the tensor is in one piece. */
+bool names_write_second(char to[NAMES_MAX], const struct names *names, const char *ours);
 
 /* XLSTM_E_FOREIGN where the file holds no stack and no block of the published package. The
  * shape still needs xlstm_shape_check() and a comparison of all tensors. */

@@ -22,6 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the file has for a tensor of ours: one, or two that lie below each other. */
+struct found {
+	struct safetensor *whole, *second;
+};
+
 struct reader {
 	struct safetensors file;
 	struct xlstm_fault *fault;
@@ -29,7 +34,7 @@ struct reader {
 	struct xlstm_shape shape;
 	struct names names;
 	struct layout layout; /* of the shape */
-	struct safetensor **found; /* [layout.tensor_count], in its order */
+	struct found *found; /* [layout.tensor_count], in its order */
 };
 
 /* Files of ours have all of these keys, others none of them. */
@@ -68,23 +73,48 @@ static bool same_dims(const struct safetensor *found, const struct tensor_layout
 	       !memcmp(found->dims, tensor->dims, sizeof(tensor->dims));
 }
 
-/* One tensor of the file for each of the layout, and none left over. */
-static int match_tensors(struct reader *reader) {
-	const struct layout *layout = &reader->layout;
-	struct safetensors *file = &reader->file;
+static int claim(struct reader *reader, const char *name, struct safetensor **ret_found) {
+	struct safetensor *found = safetensors_find(&reader->file, name);
+	if (!found)
+		return fault_at(reader->fault, name, XLSTM_E_MISSING);
+	found->claimed = true;
+	*ret_found = found;
+	return 0;
+}
 
-	for (size_t i = 0; i < layout->tensor_count; i++) {
-		const struct tensor_layout *tensor = &layout->tensors[i];
-		char name[NAMES_PREFIX_MAX + TENSOR_NAME_MAX];
-		names_write(name, sizeof(name), &reader->names, tensor->name);
-		struct safetensor *found = safetensors_find(file, name);
-		if (!found)
-			return fault_at(reader->fault, name, XLSTM_E_MISSING);
-		if (!same_dims(found, tensor) &&
-			(reader->declared || !published_cuda(found, tensor)))
-			return fault_at(reader->fault, name, XLSTM_E_DIMENSIONS);
-		found->claimed = true;
-		reader->found[i] = found;
+static bool right_dims(const struct reader *reader, const struct found *found,
+	const struct tensor_layout *tensor) {
+	if (!found->second)
+		return same_dims(found->whole, tensor) ||
+		       (!reader->declared && published_cuda(found->whole, tensor));
+
+	struct tensor_layout half = *tensor;
+	half.dims[0] /= 2;
+	return same_dims(found->whole, &half) && same_dims(found->second, &half);
+}
+
+static int match_tensor(struct reader *reader, size_t index) {
+	const struct tensor_layout *tensor = &reader->layout.tensors[index];
+	struct found *found = &reader->found[index];
+	char name[NAMES_MAX];
+
+	names_write(name, &reader->names, tensor->name);
+	int r = claim(reader, name, &found->whole);
+	if (r == 0 && names_write_second(name, &reader->names, tensor->name))
+		r = claim(reader, name, &found->second);
+	if (r == 0 && !right_dims(reader, found, tensor))
+		r = fault_at(reader->fault, name, XLSTM_E_DIMENSIONS);
+	return r;
+}
+
+/* Something in the file for each tensor of the layout, and nothing left over. */
+static int match_tensors(struct reader *reader) {
+	const struct safetensors *file = &reader->file;
+
+	for (size_t i = 0; i < reader->layout.tensor_count; i++) {
+		int r = match_tensor(reader, i);
+		if (r < 0)
+			return r;
 	}
 	for (size_t i = 0; i < file->tensor_count; i++)
 		if (!file->tensors[i].claimed)
@@ -108,7 +138,7 @@ static int reader_init(
 		goto fail;
 
 	r = -ENOMEM;
-	reader->found = calloc(reader->layout.tensor_count, sizeof(struct safetensor *));
+	reader->found = calloc(reader->layout.tensor_count, sizeof(*reader->found));
 	if (!reader->found)
 		goto fail;
 	r = match_tensors(reader);
@@ -135,9 +165,9 @@ static bool lies_in_place(const struct reader *reader) {
 		return false;
 	for (size_t i = 0; i < reader->layout.tensor_count; i++) {
 		const struct tensor_layout *tensor = &reader->layout.tensors[i];
-		const struct safetensor *found = reader->found[i];
-		if (found->type != SAFETENSORS_F32 || !same_dims(found, tensor) ||
-			found->begin != tensor->offset * sizeof(float))
+		const struct safetensor *found = reader->found[i].whole;
+		if (reader->found[i].second || found->type != SAFETENSORS_F32 ||
+			!same_dims(found, tensor) || found->begin != tensor->offset * sizeof(float))
 			return false;
 	}
 	return true;
@@ -158,18 +188,26 @@ static int from_cuda(float *values, const struct tensor_layout *tensor) {
 	return 0;
 }
 
+static void values_of(
+	float *values, const struct safetensors *file, const struct safetensor *tensor) {
+	for (size_t i = 0; i < tensor->count; i++)
+		values[i] = safetensors_value(file, tensor, i);
+}
+
 static int copy_values(struct xlstm_weights *weights, const struct reader *reader) {
 	bool cuda = false;
 
 	for (size_t i = 0; i < reader->layout.tensor_count; i++) {
 		const struct tensor_layout *tensor = &reader->layout.tensors[i];
+		const struct found *found = &reader->found[i];
 		float *values = weights->values + tensor->offset;
-		for (size_t j = 0; j < tensor->count; j++)
-			values[j] = safetensors_value(&reader->file, reader->found[i], j);
+		values_of(values, &reader->file, found->whole);
+		if (found->second)
+			values_of(values + found->whole->count, &reader->file, found->second);
 
 		/* A block's bias follows its recurrent kernel and has the same order. */
 		if (tensor->id == T_RECURRENT)
-			cuda = published_cuda(reader->found[i], tensor);
+			cuda = published_cuda(found->whole, tensor);
 		if (!cuda || (tensor->id != T_RECURRENT && tensor->id != T_BIAS))
 			continue;
 		int r = from_cuda(values, tensor);
@@ -185,8 +223,8 @@ static int check_values(const struct xlstm_weights *weights, const struct reader
 		const float *values = weights->values + tensor->offset;
 		for (size_t j = 0; j < tensor->count; j++)
 			if (!isfinite(values[j]))
-				return fault_at(
-					reader->fault, reader->found[i]->name, XLSTM_E_NOT_FINITE);
+				return fault_at(reader->fault, reader->found[i].whole->name,
+					XLSTM_E_NOT_FINITE);
 	}
 	if (!reader->declared)
 		return 0;

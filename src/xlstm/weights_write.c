@@ -88,8 +88,8 @@ static int by_offset(const void *a, const void *b) {
 
 static int add_tensor(json_t *header, const struct tensor_layout *tensor, const struct names *names,
 	unsigned int flags) {
-	char name[NAMES_PREFIX_MAX + TENSOR_NAME_MAX];
-	names_write(name, sizeof(name), names, tensor->name);
+	char name[NAMES_MAX];
+	names_write(name, names, tensor->name);
 	struct safetensor entry = {
 		.name = name,
 		.type = SAFETENSORS_F32,

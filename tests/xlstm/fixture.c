@@ -152,3 +152,15 @@ void golden_assert_states(
 		check_window(&check, i);
 	}
 }
+
+void arrange_for_cuda(float *to, const struct golden_tensor *from, bool kernel) {
+	size_t a = from->dims[0], b = from->dims[1], c = from->dims[2];
+	size_t d = kernel ? from->dims[3] : 1;
+	for (size_t i = 0; i < from->count; i++) {
+		size_t at[4] = { i / (b * c * d), i / (c * d) % b, i / d % c, i % d };
+		if (kernel)
+			to[((at[0] * d + at[3]) * b + at[1]) * c + at[2]] = from->values[i];
+		else
+			to[(at[1] * a + at[0]) * c + at[2]] = from->values[i];
+	}
+}

@@ -6,6 +6,8 @@
 #include "instructions.h"
 #include "model.h"
 
+#include <stdbool.h>
+
 /* All sets of instructions that this processor has; kernels_for() gives NULL for others. */
 #define EACH_KERNELS(kernels)                                                                      \
 	for (enum xlstm_instructions set_ = XLSTM_PORTABLE; set_ <= XLSTM_AVX512; set_++)          \
@@ -27,5 +29,9 @@ void noise_fill(struct noise *noise, float *values, size_t count, float scale);
 
 /* values * e^(from - to): a part of a state brought to another stabiliser. */
 void rescale(float *values, const float *from, const float *to, size_t count, size_t each);
+
+/* A recorded recurrent kernel [head, gate, output, input] as [head, input, gate, output], and a
+ * recorded bias [gate, head, unit] as [head, gate, unit]. */
+void arrange_for_cuda(float *to, const struct golden_tensor *from, bool kernel);
 
 #endif

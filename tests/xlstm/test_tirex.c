@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A forecaster in the TiRex arrangement against its reference vector: scaling, patches, the network
  * in both forms, the loss and every gradient. */
+#include "container.h"
 #include "fixture.h"
 #include "xlstm/xlstm.h"
 
@@ -18,37 +19,41 @@ enum { LEVELS = 9 };
 
 /* The vector's names and ours; a block's begin with "blkN." and "blocks.N.". Parts of a tensor
  * that the vector has in two follow each other. */
+/* clang-format off */
 static const struct name {
 	const char *theirs, *ours;
 	size_t part, parts;
+	const char *published; /* in the released forecaster */
 } block_names[] = {
-	{ "norm", "xlstm_norm.weight", 0, 1 },
-	{ "w_i", "xlstm.fgate.weight", 0, 1 },
-	{ "w_f", "xlstm.igate.weight", 0, 1 },
-	{ "w_z", "xlstm.zgate.weight", 0, 1 },
-	{ "w_o", "xlstm.ogate.weight", 0, 1 },
-	{ "R", "xlstm.slstm_cell._recurrent_kernel_", 0, 1 },
-	{ "b", "xlstm.slstm_cell._bias_", 0, 1 },
-	{ "hnorm", "xlstm.group_norm.weight", 0, 1 },
-	{ "ffn_norm", "ffn_norm.weight", 0, 1 },
-	{ "ffn_gate", "ffn.proj_up.weight", 0, 2 },
-	{ "ffn_up", "ffn.proj_up.weight", 1, 2 },
-	{ "ffn_down", "ffn.proj_down.weight", 0, 1 },
+	{ "norm", "xlstm_norm.weight", 0, 1, "norm_slstm.weight" },
+	{ "w_i", "xlstm.fgate.weight", 0, 1, "slstm_layer.fgate.weight" },
+	{ "w_f", "xlstm.igate.weight", 0, 1, "slstm_layer.igate.weight" },
+	{ "w_z", "xlstm.zgate.weight", 0, 1, "slstm_layer.zgate.weight" },
+	{ "w_o", "xlstm.ogate.weight", 0, 1, "slstm_layer.ogate.weight" },
+	{ "R", "xlstm.slstm_cell._recurrent_kernel_", 0, 1,
+		"slstm_layer.slstm_cell._recurrent_kernel_" },
+	{ "b", "xlstm.slstm_cell._bias_", 0, 1, "slstm_layer.slstm_cell._bias_" },
+	{ "hnorm", "xlstm.group_norm.weight", 0, 1, "slstm_layer.group_norm.weight" },
+	{ "ffn_norm", "ffn_norm.weight", 0, 1, "norm_ffn.weight" },
+	{ "ffn_gate", "ffn.proj_up.weight", 0, 2, "ffn.proj_up_gate.weight" },
+	{ "ffn_up", "ffn.proj_up.weight", 1, 2, "ffn.proj_up.weight" },
+	{ "ffn_down", "ffn.proj_down.weight", 0, 1, "ffn.proj_down.weight" },
 }, end_names[] = {
-	{ "in_h_w", "embed.hidden.weight", 0, 1 },
-	{ "in_h_b", "embed.hidden.bias", 0, 1 },
-	{ "in_o_w", "embed.output.weight", 0, 1 },
-	{ "in_o_b", "embed.output.bias", 0, 1 },
-	{ "in_r_w", "embed.weight", 0, 1 },
-	{ "in_r_b", "embed.bias", 0, 1 },
-	{ "out_norm", "post_blocks_norm.weight", 0, 1 },
-	{ "out_h_w", "head.hidden.weight", 0, 1 },
-	{ "out_h_b", "head.hidden.bias", 0, 1 },
-	{ "out_o_w", "head.output.weight", 0, 1 },
-	{ "out_o_b", "head.output.bias", 0, 1 },
-	{ "out_r_w", "head.weight", 0, 1 },
-	{ "out_r_b", "head.bias", 0, 1 },
+	{ "in_h_w", "embed.hidden.weight", 0, 1, "input_patch_embedding.hidden_layer.weight" },
+	{ "in_h_b", "embed.hidden.bias", 0, 1, "input_patch_embedding.hidden_layer.bias" },
+	{ "in_o_w", "embed.output.weight", 0, 1, "input_patch_embedding.output_layer.weight" },
+	{ "in_o_b", "embed.output.bias", 0, 1, "input_patch_embedding.output_layer.bias" },
+	{ "in_r_w", "embed.weight", 0, 1, "input_patch_embedding.residual_layer.weight" },
+	{ "in_r_b", "embed.bias", 0, 1, "input_patch_embedding.residual_layer.bias" },
+	{ "out_norm", "post_blocks_norm.weight", 0, 1, "block_stack.out_norm.weight" },
+	{ "out_h_w", "head.hidden.weight", 0, 1, "output_patch_embedding.hidden_layer.weight" },
+	{ "out_h_b", "head.hidden.bias", 0, 1, "output_patch_embedding.hidden_layer.bias" },
+	{ "out_o_w", "head.output.weight", 0, 1, "output_patch_embedding.output_layer.weight" },
+	{ "out_o_b", "head.output.bias", 0, 1, "output_patch_embedding.output_layer.bias" },
+	{ "out_r_w", "head.weight", 0, 1, "output_patch_embedding.residual_layer.weight" },
+	{ "out_r_b", "head.bias", 0, 1, "output_patch_embedding.residual_layer.bias" },
 };
+/* clang-format on */
 
 static uint32_t hyper(const struct golden *golden, const char *key) {
 	return (uint32_t)golden_hyper(golden, key);
@@ -367,6 +372,59 @@ static void longer_horizons_read_on_over_missing_patches(void **state) {
 	teardown(&forecaster);
 }
 
+/* A tensor as the released forecaster has it: kernels and biases in the layout for CUDA. */
+static void add_released(struct container *container, struct golden *golden, const char *name,
+	const char *published) {
+	const struct golden_tensor *tensor = golden_tensor(golden, "param", name);
+	const size_t *d = tensor->dims;
+	bool kernel = strstr(published, "_kernel_"), bias = strstr(published, "_bias_");
+	float *values = malloc(tensor->count * sizeof(float));
+	char dims[64];
+
+	memcpy(values, tensor->values, tensor->count * sizeof(float));
+	if (kernel || bias)
+		arrange_for_cuda(values, tensor, kernel);
+	snprintf(dims, sizeof(dims), "%zu,%zu,%zu", d[0], kernel ? d[3] : d[1],
+		kernel ? d[1] * d[2] : d[2]);
+	if (tensor->dimension_count == 2)
+		snprintf(dims, sizeof(dims), "%zu,%zu", d[0], d[1]);
+	if (bias || tensor->dimension_count == 1)
+		snprintf(dims, sizeof(dims), "%zu", tensor->count);
+	container_add(container, published, dims, values, tensor->count);
+	free(values);
+}
+
+static void weights_of_the_released_forecaster_load_by_their_names(void **state) {
+	(void)state;
+	struct forecaster forecaster;
+	struct container container = { .header = NULL };
+	setup(&forecaster);
+	for (size_t i = 0; i < sizeof(end_names) / sizeof(end_names[0]); i++)
+		add_released(
+			&container, forecaster.golden, end_names[i].theirs, end_names[i].published);
+	for (uint32_t block = 0; block < forecaster.shape.block_count; block++)
+		for (size_t i = 0; i < sizeof(block_names) / sizeof(block_names[0]); i++) {
+			char theirs[64], published[96];
+			snprintf(theirs, sizeof(theirs), "blk%u.%s", block, block_names[i].theirs);
+			snprintf(published, sizeof(published), "block_stack.blocks.%u.%s", block,
+				block_names[i].published);
+			add_released(&container, forecaster.golden, theirs, published);
+		}
+
+	size_t size;
+	unsigned char *bytes = container_bytes(&container, &size);
+	struct xlstm_weights *loaded;
+	struct xlstm_fault fault;
+	int r = xlstm_weights_parse(&loaded, bytes, size, &fault);
+	if (r < 0)
+		fail_msg("%s: %s", xlstm_error_text(r), fault.where);
+	assert_true(xlstm_weights_identity(loaded) == xlstm_weights_identity(forecaster.weights));
+	xlstm_weights_destroy(loaded);
+	free(bytes);
+	container_finish(&container);
+	teardown(&forecaster);
+}
+
 static void other_models_have_no_windows(void **state) {
 	(void)state;
 	struct xlstm_shape shape = { .inputs = 16, .outputs = 72 };
@@ -392,6 +450,7 @@ int main(void) {
 		cmocka_unit_test(short_windows_are_filled_up_in_front),
 		cmocka_unit_test(forecasts_are_those_of_the_last_patch),
 		cmocka_unit_test(longer_horizons_read_on_over_missing_patches),
+		cmocka_unit_test(weights_of_the_released_forecaster_load_by_their_names),
 		cmocka_unit_test(other_models_have_no_windows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,20 +232,6 @@ static bool ends_with(const char *text, const char *end) {
 	return length >= end_length && !strcmp(text + length - end_length, end);
 }
 
-/* [head, gate, output, input] to [head, input, gate, output], [gate, head, unit] to
- * [head, gate, unit]. */
-static void arrange_for_cuda(float *to, const struct golden_tensor *from, bool kernel) {
-	size_t a = from->dims[0], b = from->dims[1], c = from->dims[2];
-	size_t d = kernel ? from->dims[3] : 1;
-	for (size_t i = 0; i < from->count; i++) {
-		size_t at[4] = { i / (b * c * d), i / (c * d) % b, i / d % c, i % d };
-		if (kernel)
-			to[((at[0] * d + at[3]) * b + at[1]) * c + at[2]] = from->values[i];
-		else
-			to[(at[1] * a + at[0]) * c + at[2]] = from->values[i];
-	}
-}
-
 static void add_published(
 	void *context, struct golden *golden, const char *ours, const char *published) {
 	struct state_dict *dict = context;
