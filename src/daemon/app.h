@@ -97,6 +97,8 @@ struct app {
 
 	/* Forecast. */
 	struct engine *engine; /* NULL: [forecast] enabled = off */
+	struct text model; /* name of the network, "none" */
+	uint64_t model_layout; /* of the network's part of a state */
 	struct step_job step;
 	struct lane step_lane;
 	uint64_t step_busy_ns; /* as of the latest batch */

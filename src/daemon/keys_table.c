@@ -212,9 +212,9 @@ static const struct key keys[] = {
 		.at = AT(forecast.experts), .initial = "all",
 		.help = "Forecasting methods that take part, by name; all of them by default." },
 	{ .section = "forecast", .name = "model", .type = KEY_TEXT,
-		.at = AT(forecast.model), .initial = "",
-		.help = "File with the network's weights (safetensors). If empty the network "
-			"starts untrained and carries no weight until it has learned." },
+		.at = AT(forecast.model), .initial = "auto",
+		.help = "File with the network's weights (safetensors); auto takes those that were "
+			"installed with the program, none forecasts without a network." },
 	{ .section = "forecast", .name = "seed", .type = KEY_COUNT,
 		.at = AT(forecast.seed), .initial = "1", .max = UINT32_MAX,
 		.help = "Seed of all chance inside forecasting: the same readings with the same "

@@ -172,7 +172,7 @@ static void note_start(struct app *app) {
 	journal_meta(journal, SPAN("version"), SPAN(VERSION));
 	journal_meta(journal, SPAN("instance"), span_text(app->config->daemon.instance));
 	journal_meta(journal, SPAN("started"), text_span(&started));
-	journal_meta(journal, SPAN("model"), SPAN("none"));
+	journal_meta(journal, SPAN("model"), text_span(&app->model));
 	text_finish(&started);
 }
 

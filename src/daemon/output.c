@@ -24,7 +24,7 @@ static struct wire_names names_of(struct app *app, const struct detector *detect
 	return (struct wire_names){
 		.series = registry_series_name(app->registry, id, name),
 		.unit = detector_channel_unit(detector, channel),
-		.model = SPAN("none"),
+		.model = text_span(&app->model),
 	};
 }
 

@@ -5,6 +5,7 @@
 #include "forecast.h"
 #include "log.h"
 #include "mqtt.h"
+#include "network.h"
 #include "random.h"
 #include "secret.h"
 
@@ -174,17 +175,28 @@ static int create_registry(struct app *app) {
 	return registry_create(&app->registry, &limits, random_seed());
 }
 
-static int setup_forecasting(struct app *app) {
+static int create_engine(struct app *app) {
 	struct engine_options options = { .memory_max = app->config->limits.memory };
 
+	int r = network_open(app->config->forecast.model, &options.model, &app->model);
+	if (r < 0)
+		return r;
+
+	app->model_layout = options.model ? xlstm_state_layout(options.model) : 0;
+	r = engine_create(&app->engine, &options);
+	xlstm_model_unref(options.model);
+	return r < 0 ? r : batch_create(&app->step.batch, app->config->limits.batch);
+}
+
+static int setup_forecasting(struct app *app) {
 	write_topics(app);
 	int r = sources_init(&app->sources, app->config);
 	if (r == 0)
 		r = create_registry(app);
 	if (r == 0 && app->config->forecast.enabled)
-		r = engine_create(&app->engine, &options);
-	if (r == 0 && app->engine)
-		r = batch_create(&app->step.batch, app->config->limits.batch);
+		r = create_engine(app);
+	if (r == E_CONFIG || r == E_MISMATCH)
+		return fail(r, EXIT_STATUS_CONFIG, "forecasting");
 	return r < 0 ? fail(r, EXIT_STATUS_FAILED, "forecasting") : 0;
 }
 
@@ -304,8 +316,9 @@ void setup_finish(struct app *app) {
 	sources_finish(&app->sources);
 	reading_list_finish(&app->readings);
 
-	struct text *const texts[] = { &app->json, &app->topic, &app->state, &app->request_prefix,
-		&app->own_topics[0], &app->own_topics[1], &app->own_topics[2] };
+	struct text *const texts[] = { &app->json, &app->topic, &app->state, &app->model,
+		&app->request_prefix, &app->own_topics[0], &app->own_topics[1],
+		&app->own_topics[2] };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		text_finish(texts[i]);
 }

@@ -208,8 +208,9 @@ void app_write_info(struct app *app, struct text *to) {
 	text_add_json_string(to, span_text(app->config->daemon.instance));
 	text_add(to, SPAN(",\"started\":"));
 	wire_write_seconds(to, app->started_ms);
-	text_add_format(to, ",\"model\":\"none\",\"config\":\"%08" PRIx32 "\",\"sources\":[",
-		config_digest(app));
+	text_add(to, SPAN(",\"model\":"));
+	text_add_json_string(to, text_span(&app->model));
+	text_add_format(to, ",\"config\":\"%08" PRIx32 "\",\"sources\":[", config_digest(app));
 	for (uint32_t i = 0; i < app->sources.count; i++) {
 		if (i > 0)
 			text_add_char(to, ',');

@@ -38,6 +38,7 @@ for file in \
 	"$prefix/lib/systemd/system/xlstmd.service" \
 	"$prefix/lib/sysusers.d/xlstmd.conf" \
 	"$prefix/share/man/man8/xlstmd.8" \
+	"$prefix/share/xlstmd/models/base.safetensors" \
 	"$prefix/share/man/man5/xlstmd.conf.5" \
 	"$prefix/share/doc/xlstmd/examples/xlstmd.conf" \
 	"$prefix/share/doc/xlstmd/operations.md"; do

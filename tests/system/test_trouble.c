@@ -14,7 +14,10 @@
 
 /* The world around the daemon fails: broker away, process killed, passwords wrong. */
 
-#define CONFIG "[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"
+/* With the network, whose state has to survive as well. */
+#define CONFIG                                                                                     \
+	"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"                                      \
+	"[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"
 
 /* Whole minutes, so that the clock's grid begins with the first. */
 #define BEGIN 1700000040
