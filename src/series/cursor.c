@@ -40,19 +40,20 @@ static void step_unstepped(struct cursor *cursor, const struct grid *grid, struc
 	cursor->stepped |= missing;
 }
 
-/* What is missing before the oldest waiting reading; false if nothing is. */
+/* What is missing before the oldest waiting reading; false if nothing is. The labels of a gap divide
+ * the time between those around it, whatever the step has become since. */
 static bool next_missing(struct cursor *cursor, const struct queued *waiting,
 	const struct grid *grid, uint32_t gap_ticks_max, struct tick *ret_tick) {
 	if (!cursor->started || waiting->number == cursor->number)
 		return false;
 
 	if (!unstepped(cursor, grid)) {
-		uint64_t distance = waiting->number - cursor->number - 1;
-		if (distance == 0 || cursor->gap >= gap_ticks_max)
+		uint64_t distance = waiting->number - cursor->number;
+		if (distance == 1 || cursor->gap >= gap_ticks_max)
 			return false;
 		cursor->gap++;
 		advance(cursor, cursor->number + 1,
-			waiting->time_ms - (int64_t)distance * grid_step_ms(grid));
+			cursor->time_ms + (waiting->time_ms - cursor->time_ms) / (int64_t)distance);
 	}
 	begin_tick(cursor, grid, ret_tick);
 	step_unstepped(cursor, grid, ret_tick);

@@ -64,8 +64,9 @@ struct span detector_channel_unit(const struct detector *detector, uint32_t chan
 /* The registry-wide id of the channel's series. */
 uint32_t detector_channel_series(const struct detector *detector, uint32_t channel);
 
-/* The period in milliseconds, always positive. Until it is known (see below) the best guess from
- * the readings so far, one minute before the second reading. */
+/* The period in milliseconds, always positive. Until it is known the best guess from the readings so
+ * far, one minute before the second one. A configured step is known from the start; an inferred one
+ * after some readings, and is learned anew if they no longer keep to it. */
 int64_t detector_step_ms(const struct detector *detector);
 bool detector_step_is_known(const struct detector *detector);
 

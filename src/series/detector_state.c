@@ -125,6 +125,7 @@ static void visit_channel(struct visitor *visitor, struct grid_channel *channel)
 static void visit_grid(struct visitor *visitor, struct grid *grid) {
 	visit_time(visitor, &grid->step_ms);
 	visit_cadence(visitor, &grid->cadence);
+	visit_count(visitor, &grid->sparse, UINT32_MAX);
 	visit_time(visitor, &grid->origin_ms);
 	visit_time(visitor, &grid->phase_ms);
 	visit_count(visitor, &grid->phase_readings, UINT32_MAX);

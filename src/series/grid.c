@@ -23,10 +23,16 @@
 #define CROWDING_START 4
 #define CROWDING_MAX   8
 
+/* An inferred step is given up when this many readings in a row come this many periods after the one
+ * before: it was learned from a burst, or the sensor has become much slower. */
+#define SPARSE_READINGS 8
+#define SPARSE_PERIODS  4
+
 void grid_init(struct grid *grid, const struct clock_options *options) {
 	*grid = (struct grid){
 		.aggregate = options->aggregate,
 		.waits = options->lateness_ms > 0,
+		.infers = options->step_ms == 0,
 		.step_ms = options->step_ms,
 	};
 }
@@ -370,6 +376,27 @@ static void move_on(
 	begin_period(grid, (uint64_t)number, label(grid, number), reading);
 }
 
+/* Whether the readings no longer keep to an inferred step, now that one comes `distance` periods after
+ * the one before. */
+static bool step_is_lost(struct grid *grid, int64_t distance) {
+	grid->sparse = grid->infers && distance >= SPARSE_PERIODS ? grid->sparse + 1 : 0;
+	return grid->sparse >= SPARSE_READINGS;
+}
+
+/* Learns the step anew, from this reading on. */
+static void start_over(
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	if (grid->held && !grid->closed)
+		close_held(grid, queue);
+	grid->step_ms = 0;
+	grid->cadence.count = 0;
+	grid->sparse = 0;
+	grid->crowding = 0;
+	grid->aligned = false;
+	begin_period(grid, grid->number + 1, reading->time_ms, reading);
+	accept(grid, queue, reading);
+}
+
 int grid_put(struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
 	const struct grid_channel *channel = &grid->channels[reading->channel];
 
@@ -386,8 +413,13 @@ int grid_put(struct grid *grid, struct tick_queue *queue, const struct grid_read
 	int64_t number = period_of(grid, reading);
 	if (number < (int64_t)grid->number || (number == (int64_t)grid->number && grid->closed))
 		return E_LATE;
-	if (number > (int64_t)grid->number)
+	if (number > (int64_t)grid->number) {
+		if (step_is_lost(grid, number - (int64_t)grid->number)) {
+			start_over(grid, queue, reading);
+			return 0;
+		}
 		move_on(grid, queue, reading);
+	}
 	accept(grid, queue, reading);
 	return 0;
 }

@@ -21,7 +21,8 @@
  * A period is either *held*, gathered until it is over and then one tick, or each message's
  * readings are a tick at once. Aligned grids and detectors that wait for late readings hold.
  *
- * Before the step is known, a period is over when a channel sends its next reading.
+ * Before the step is known, a period is over when a channel sends its next reading. A step that was
+ * learned from a burst, and that readings no longer keep to, is learned anew.
  */
 
 /* Nobody's period. */
@@ -45,9 +46,11 @@ struct grid {
 	/* What changes only with the configuration. */
 	enum aggregate aggregate;
 	bool waits; /* for late readings: hold every period */
+	bool infers; /* the step, from the readings */
 
 	int64_t step_ms; /* 0: not known yet */
 	struct cadence cadence;
+	uint32_t sparse; /* readings in a row that came many periods after the one before */
 
 	int64_t origin_ms; /* label of period 0, as if it had always run like now */
 	int64_t phase_ms; /* the same as learned, before it is moved to a round time */

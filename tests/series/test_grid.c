@@ -282,6 +282,45 @@ static void a_repeated_reading_within_an_open_period_replaces_the_first(void **s
 	fixture_finish(&f);
 }
 
+static void a_step_learned_from_a_burst_is_learned_anew(void **state) {
+	struct fixture f;
+	uint64_t before;
+	int ticks = 0;
+	(void)state;
+
+	/* A session's queue arrives at once; then the sensor goes on every minute. */
+	fixture_init(&f, 1, every(0));
+	for (int i = 0; i < 50; i++)
+		assert_put(&f, 0, T0 + i, i);
+	assert_int_equal(detector_step_ms(f.detector), 1);
+	for (int i = 1; i < 20; i++)
+		assert_put(&f, 0, T0 + i * MINUTE, i);
+	while (pull(&f))
+		ticks++;
+	assert_int_equal(detector_step_ms(f.detector), MINUTE);
+	assert_true(ticks < 50 + 9 * 1001 + 12);
+	before = f.tick.number;
+	for (int i = 20; i < 30; i++) {
+		assert_put(&f, 0, T0 + i * MINUTE, i);
+		assert_tick(&f, before + (uint64_t)i - 19, T0 + i * MINUTE, i);
+	}
+	fixture_finish(&f);
+}
+
+static void a_configured_step_stays_whatever_comes(void **state) {
+	struct fixture f;
+	(void)state;
+
+	fixture_init(&f, 1, every(SECOND));
+	for (int i = 0; i < 50; i++)
+		assert_put(&f, 0, T0 + i * MINUTE, i);
+	while (pull(&f))
+		;
+	assert_int_equal(detector_step_ms(f.detector), SECOND);
+	assert_int_equal(f.tick.number, 49 * 60);
+	fixture_finish(&f);
+}
+
 static void a_burst_does_not_end_prompt_ticks(void **state) {
 	struct fixture f;
 	uint64_t number = 0;
@@ -470,6 +509,8 @@ int main(void) {
 		cmocka_unit_test(missing_values_do_not_count_in_aggregates),
 		cmocka_unit_test(sums_beyond_all_numbers_are_missing),
 		cmocka_unit_test(a_repeated_reading_within_an_open_period_replaces_the_first),
+		cmocka_unit_test(a_step_learned_from_a_burst_is_learned_anew),
+		cmocka_unit_test(a_configured_step_stays_whatever_comes),
 		cmocka_unit_test(a_burst_does_not_end_prompt_ticks),
 		cmocka_unit_test(a_sensor_that_slows_down_gets_prompt_ticks_again),
 		cmocka_unit_test(a_period_that_nobody_follows_expires),
