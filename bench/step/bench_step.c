@@ -345,10 +345,10 @@ static void cells_run(void *context) {
 		const float *next =
 			(float *)cells->steps.rows[(i + 1) % DETECTORS] + layout->state_at;
 		struct mlstm_step step = {
-			layout->heads, layout->units, state, state + layout->state.normaliser,
-			state + layout->state.stabiliser, cells->qkv, cells->qkv + inner,
-			cells->qkv + 2 * inner, cells->gates, cells->gates + layout->heads,
-			cells->scratch,
+			layout->heads, layout->units, state, false,
+			state + layout->state.normaliser, state + layout->state.stabiliser,
+			cells->qkv, cells->qkv + inner, cells->qkv + 2 * inner, cells->gates,
+			cells->gates + layout->heads, cells->scratch,
 			{next, next + layout->state.normaliser, next + layout->state.stabiliser}
 		};
 		kernels->mlstm_cell(cells->h, &step);
@@ -468,7 +468,7 @@ static void same_cell_run(void *context) {
 	float *p = o->projected, *c = o->state, *n = c + SIDE * SIDE, *m = n + SIDE;
 	float *output = p + 3 * SIDE + 2, scratch[4];
 	struct mlstm_step step = {
-		1, SIDE, c, n, m, p, p + SIDE, p + 2 * SIDE, p + 3 * SIDE, p + 3 * SIDE + 1,
+		1, SIDE, c, false, n, m, p, p + SIDE, p + 2 * SIDE, p + 3 * SIDE, p + 3 * SIDE + 1,
 		scratch, {NULL, NULL, NULL}
 	};
 	for (size_t i = 0; i < 200; i++) {

@@ -18,6 +18,7 @@
 	X(XLSTM_E_PROJECTION, -2008, "projection", "inputs, outputs or hidden above 65536")        \
 	X(XLSTM_E_NORM, -2010, "norm", "kind of norm is unknown")                                  \
 	X(XLSTM_E_ACTIVATION, -2011, "activation", "activation is unknown")                        \
+	X(XLSTM_E_MEMORY, -2012, "memory", "kind of memory is unknown")                            \
 	X(XLSTM_E_UNUSED, -2009, "unused", "a field is set that this kind of block does not use")  \
 	/* Tensors. */                                                                             \
 	X(XLSTM_E_NAME, -2020, "name", "the model has no tensor of this name")                     \

@@ -30,6 +30,15 @@ enum xlstm_norm {
 	XLSTM_RMS_NORM, /* the later models: epsilon 1e-6, plain gains */
 };
 
+/* What the matrices of mLSTM states are kept in; computed with are floats in any case. */
+enum xlstm_memory {
+	XLSTM_FLOAT_MEMORY,
+	/* bfloat16: half the memory and half the traffic. The last digit is rounded up or down at
+	 * random, in proportion, so that what is too small for it still adds up; the same history
+	 * gives the same bits. */
+	XLSTM_BFLOAT16_MEMORY,
+};
+
 struct xlstm_block_shape {
 	enum xlstm_block_kind kind;
 	uint32_t heads; /* divide width (sLSTM) or inner (mLSTM) */
@@ -47,6 +56,7 @@ struct xlstm_shape {
 	uint32_t outputs; /* 0: no head, the step gives features only */
 	uint32_t plain_end; /* 1: no norm after the last block */
 	enum xlstm_norm norm;
+	enum xlstm_memory memory;
 	/* Width inside of a residual network y = W_o relu(W_h x + b_h) + b_o + W x + b in the place of
 	 * the embedding and of the head; 0: the plain map W x + b. */
 	uint32_t embed_hidden, head_hidden;

@@ -24,7 +24,7 @@ static inline uint64_t digest_later(uint64_t digest, uint32_t field, uint32_t nu
 	return number ? digest_number(digest_number(digest, field), number) : digest;
 }
 
-enum { LATER_NORM = 1, LATER_EMBED_HIDDEN, LATER_HEAD_HIDDEN, LATER_ACTIVATION };
+enum { LATER_NORM = 1, LATER_EMBED_HIDDEN, LATER_HEAD_HIDDEN, LATER_ACTIVATION, LATER_MEMORY };
 
 static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *shape) {
 	uint64_t digest = digest_number(0xcbf29ce484222325u, version);
@@ -35,6 +35,7 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 	digest = digest_later(digest, LATER_NORM, shape->norm);
 	digest = digest_later(digest, LATER_EMBED_HIDDEN, shape->embed_hidden);
 	digest = digest_later(digest, LATER_HEAD_HIDDEN, shape->head_hidden);
+	digest = digest_later(digest, LATER_MEMORY, shape->memory);
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		const struct xlstm_block_shape *block = &shape->blocks[i];
 		digest = digest_number(digest, block->kind);

@@ -218,6 +218,12 @@ static size_t take(size_t *at, size_t floats) {
 	return start;
 }
 
+/* Room for the matrices, in floats. */
+static size_t memory_floats(const struct layout *layout, const struct block_layout *block) {
+	size_t values = block->heads * block->units * block->units;
+	return layout->shape.memory == XLSTM_BFLOAT16_MEMORY ? (values + 1) / 2 : values;
+}
+
 /* Large fields first, so that they start on a cache line where the row does. */
 static void place_state(struct layout *layout, struct block_layout *block) {
 	struct state_fields *state = &block->state;
@@ -225,7 +231,7 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 
 	*state = (struct state_fields){ ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT };
 	if (block->kind == XLSTM_MLSTM)
-		state->matrix = take(&end, block->heads * block->units * block->units);
+		state->matrix = take(&end, memory_floats(layout, block));
 	if (block->kind == XLSTM_SLSTM) {
 		state->hidden = take(&end, block->channels);
 		state->cell = take(&end, block->channels);
@@ -241,16 +247,18 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 	layout->state_floats += block->state_floats;
 }
 
-static void describe_block(struct block_layout *block, const struct xlstm_block_shape *shape,
-	uint32_t index, uint32_t width) {
+static void describe_block(
+	struct block_layout *block, const struct xlstm_shape *stack, uint32_t index) {
+	const struct xlstm_block_shape *shape = &stack->blocks[index];
 	block->kind = shape->kind;
-	block->width = width;
+	block->width = stack->width;
+	block->half = stack->memory == XLSTM_BFLOAT16_MEMORY;
 	block->index = index;
 	block->heads = shape->heads;
 	block->inner = shape->inner;
 	block->taps = shape->taps;
 	block->feedforward = shape->feedforward;
-	block->channels = shape->kind == XLSTM_MLSTM ? shape->inner : width;
+	block->channels = shape->kind == XLSTM_MLSTM ? shape->inner : stack->width;
 	block->units = shape->heads ? block->channels / shape->heads : 0;
 }
 
@@ -262,7 +270,7 @@ int layout_init(struct layout *layout, const struct xlstm_shape *shape) {
 		return -ENOMEM;
 
 	for (uint32_t i = 0; i < shape->block_count; i++) {
-		describe_block(&layout->blocks[i], &shape->blocks[i], i, shape->width);
+		describe_block(&layout->blocks[i], shape, i);
 		list_tensors(layout, &layout->blocks[i]);
 		place_state(layout, &layout->blocks[i]);
 	}

@@ -78,7 +78,7 @@ enum start {
  * none. `window` holds the last taps - 1 inputs of the convolution, oldest first; empty without
  * a convolution. */
 struct state_fields {
-	size_t matrix; /* [heads, units (key), units (value)] */
+	size_t matrix; /* [heads, units (key), units (value)], floats or bfloat16 */
 	size_t hidden, cell; /* [width] */
 	size_t normaliser; /* [heads * units] */
 	size_t stabiliser; /* [heads] (mLSTM), [width] (sLSTM) */
@@ -90,6 +90,7 @@ struct block_layout {
 	uint32_t index;
 	size_t width; /* of the stream */
 	size_t heads, units; /* units: width of a head */
+	bool half; /* matrices are kept in bfloat16 */
 	size_t inner, taps, channels, feedforward;
 	size_t tensors[TENSOR_IDS]; /* offsets in an arena, in floats; ABSENT where there is none */
 	size_t state_at, state_floats; /* of the block in a row */

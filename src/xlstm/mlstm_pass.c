@@ -46,6 +46,11 @@ static float *cut(struct saved *saved, float *kept, float *scratch,
 	return saved->again.out + tokens * inner;
 }
 
+/* Where a state holds bfloat16. */
+static size_t matrix_floats(const struct block_layout *layout) {
+	return layout->half ? layout->inner * layout->units : 0;
+}
+
 static size_t again_floats(const struct block_layout *layout, size_t tokens) {
 	return tokens * (layout->width + 7 * layout->inner);
 }
@@ -67,7 +72,7 @@ size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 	return again_floats(layout, tokens) +
 	       tokens * (8 * inner + 2 * layout->heads + layout->width) +
 	       12 * inner * (2 + layout->heads) + mlstm_window_scratch(layout->units) +
-	       pass_convolve_scratch(layout);
+	       matrix_floats(layout) + pass_convolve_scratch(layout);
 }
 
 static struct mlstm_window window_of(const struct block_layout *layout, const struct pass *pass,
@@ -128,6 +133,22 @@ static void after_cell(const struct mlstm *mlstm, const struct block_layout *lay
 	}
 }
 
+/* The window computes with floats, whatever the state holds. */
+static void cell_forward(const struct block_layout *layout, const struct pass *pass,
+	const struct saved *saved, float *scratch, size_t series) {
+	struct mlstm_window window =
+		window_of(layout, pass, saved, scratch + matrix_floats(layout), series);
+	uint16_t *halves = (uint16_t *)(void *)window.matrix;
+
+	if (layout->half) {
+		window.matrix = scratch;
+		pass->kernels->widen(scratch, halves, matrix_floats(layout));
+	}
+	pass->kernels->mlstm_window(&window);
+	if (layout->half)
+		pass->kernels->narrow(halves, scratch, matrix_floats(layout));
+}
+
 void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
 	const struct pass *pass, const float *x, float *y, float *memory) {
 	size_t width = pass->width, inner = layout->inner, heads = layout->heads;
@@ -141,10 +162,8 @@ void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
 	pass_move_windows(pass, layout, (struct const_rows){ saved.kept.up, 2 * inner });
 	pass_map(pass, (struct rows){ saved.kept.gates, 2 * heads }, ADD_BIAS, mlstm->gate_bias,
 		(struct const_rows){ saved.again.qkv, 3 * inner }, &mlstm->gates);
-	for (size_t i = 0; i < pass->series; i++) {
-		struct mlstm_window window = window_of(layout, pass, &saved, scratch, i);
-		pass->kernels->mlstm_window(&window);
-	}
+	for (size_t i = 0; i < pass->series; i++)
+		cell_forward(layout, pass, &saved, scratch, i);
 	after_cell(mlstm, layout, pass, &saved);
 	memcpy(y, x, pass->tokens * width * sizeof(float));
 	pass_map(pass, (struct rows){ y, width }, ADD_OUTPUT, NULL,

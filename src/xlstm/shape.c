@@ -83,6 +83,8 @@ int xlstm_shape_check(const struct xlstm_shape *shape) {
 		return XLSTM_E_BLOCKS;
 	if (!shape->width || shape->width > WIDTH_MAX)
 		return XLSTM_E_WIDTH;
+	if (shape->memory > XLSTM_BFLOAT16_MEMORY)
+		return XLSTM_E_MEMORY;
 	if (shape->norm > XLSTM_RMS_NORM)
 		return XLSTM_E_NORM;
 	int r = ends_check(shape);

@@ -24,6 +24,7 @@ static const char *const kinds[] = {
 };
 
 static const char *const activations[] = { [XLSTM_SILU] = "silu" };
+static const char *const memories[] = { [XLSTM_BFLOAT16_MEMORY] = "bfloat16" };
 static const char *const norms[] = { [XLSTM_RMS_NORM] = "rms" };
 
 #define SHAPE(field) #field, offsetof(struct xlstm_shape, field)
@@ -36,6 +37,7 @@ static const struct field shape_fields[] = {
 	{ SHAPE(outputs), NULL, 0 },
 	{ SHAPE(plain_end), NULL, 0 },
 	{ SHAPE(norm), WORDS(norms) },
+	{ SHAPE(memory), WORDS(memories) },
 	{ SHAPE(embed_hidden), NULL, 0 },
 	{ SHAPE(head_hidden), NULL, 0 },
 };

@@ -273,9 +273,11 @@ static void mlstm_cell_with_its_gates_and_norm_equals_the_reference(void **state
 	EACH_KERNELS(kernels) {
 		for (size_t i = 0; i < series; i++) {
 			float *memory = floats(width * units + width + heads);
-			struct mlstm_step step = { heads, units, memory, memory + width * units,
+			struct mlstm_step step = {
+				heads, units, memory, false, memory + width * units,
 				memory + width * units + width, qkv, qkv + width, qkv + 2 * width,
-				gates, gates + heads, scratch, { NULL, NULL, NULL } };
+				gates, gates + heads, scratch, {NULL, NULL, NULL}
+			};
 			for (size_t t = 0; t < steps; t++) {
 				size_t at = (i * steps + t) * width, bytes = width * sizeof(float);
 				memcpy(qkv, q->values + at, bytes);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The arithmetic, compiled once for each set of vector instructions from the same sources and
@@ -38,7 +39,9 @@ enum addend {
 /* One step of the mLSTM cell of one series: p units in each of H heads, E = H * p. */
 struct mlstm_step {
 	size_t heads, units;
-	float *matrix; /* [H, p, p] in and out: row is the key's index, column the value's */
+	/* [H, p, p] in and out: row is the key's index, column the value's. Floats or bfloat16. */
+	void *matrix;
+	bool half;
 	float *normaliser; /* [H, p] in and out */
 	float *stabiliser; /* [H] in and out */
 	const float *q, *k, *v; /* [E], k without its factor 1/sqrt(p) */
@@ -46,7 +49,8 @@ struct mlstm_step {
 	float *scratch; /* [4 H] */
 	/* Of the next series, brought into the cache meanwhile; NULL: there is none. */
 	struct {
-		const float *matrix, *normaliser, *stabiliser;
+		const void *matrix;
+		const float *normaliser, *stabiliser;
 	} ahead;
 };
 
@@ -199,6 +203,9 @@ struct conv_window {
 	X(mlstm_window, (const struct mlstm_window *window))                                         \
 	X(mlstm_window_backward,                                                                     \
 		(const struct mlstm_window *window, const struct mlstm_window_slope *slope))         \
+	/* Between floats and bfloat16, to the nearest. */                                           \
+	X(widen, (float *y, const uint16_t *x, size_t count))                                        \
+	X(narrow, (uint16_t * y, const float *x, size_t count))                                      \
 	/* y += x */                                                                                 \
 	X(add, (float *y, const float *x, size_t width))                                             \
 	X(exp, (float *y, const float *x, size_t count))                                             \

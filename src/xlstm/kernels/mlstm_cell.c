@@ -4,6 +4,7 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Per head, written by scale_gates: factors on the old memory and on the new value, and the two
  * that make the division safe however negative m becomes: s = e^min(m,0), floor = e^-max(m,0). */
@@ -43,7 +44,7 @@ static float normaliser_step(
 	return vec_sum(sum);
 }
 
-static inline void fetch(const float *address) {
+static inline void fetch(const void *address) {
 	__builtin_prefetch(address, 1, 2);
 }
 
@@ -52,87 +53,143 @@ static inline void fetch_all(const float *from, size_t count) {
 		fetch(from + i);
 }
 
+/* One head: what the columns of its matrix need. */
+struct head {
+	size_t units;
+	const float *q, *k, *v;
+	float *h;
+	float keep, take, divide;
+	char *matrix; /* floats or bfloat16 */
+	const char *ahead; /* the next series' matrix; NULL: none */
+	uint32_t seed; /* of the rounding */
+};
+
+/* Multiples of the golden ratio fall evenly into every interval (Weyl 1916): enough of a random
+ * sequence for rounding, at one addition a vector. */
+#define GOLDEN 0x9e3779b1u
+
+static inline bits_vec first_noise(uint32_t seed) {
+	bits_vec noise;
+	for (uint32_t lane = 0; lane < LANES; lane++)
+		noise[lane] = (seed + lane) * GOLDEN;
+	return noise;
+}
+
+static inline vec load_memory(const char *from, const bool half, const size_t part) {
+	if (half)
+		return vec_load_half(from, part ? part : LANES);
+	return part ? vec_load_part((const float *)(const void *)from, part)
+		    : vec_load((const float *)(const void *)from);
+}
+
+static inline void store_memory(
+	char *to, vec c, bits_vec noise, const bool half, const size_t part) {
+	if (half)
+		vec_store_half(to, c, noise >> 16, part ? part : LANES);
+	else if (part)
+		vec_store_part((float *)(void *)to, c, part);
+	else
+		vec_store((float *)(void *)to, c);
+}
+
 /*
  * C = keep C + (take k) v' and h = C' q over some columns of a head, each element of C read and
  * written once. `vectors` full vectors of columns, or one part of `part` columns.
  */
-static inline __attribute__((always_inline)) void columns_step(float *h, float *matrix,
-	size_t stride, const float *q, const float *k, const float *v, float keep, float take,
-	float divide, const float *ahead, const size_t vectors, const size_t part) {
+static inline __attribute__((always_inline)) void columns_step(const struct head *head,
+	size_t first, const size_t vectors, const size_t part, const bool half) {
+	const size_t bytes = half ? sizeof(uint16_t) : sizeof(float);
+	const float *v = head->v + first;
+	float *h = head->h + first;
 	vec value[4], sum[4];
+	bits_vec noise = { 0 };
 
+	if (half)
+		noise = first_noise(head->seed + (uint32_t)first);
 #pragma GCC unroll 4
 	for (size_t j = 0; j < vectors; j++) {
 		value[j] = part ? vec_load_part(v, part) : vec_load(v + j * LANES);
 		sum[j] = (vec){ 0 };
 	}
-	for (size_t i = 0; i < stride; i++) {
-		float *row = matrix + i * stride;
-		float weight = take * k[i], read = q[i];
+	for (size_t i = 0; i < head->units; i++) {
+		size_t row = (i * head->units + first) * bytes;
+		float weight = head->take * head->k[i], read = head->q[i];
 #pragma GCC unroll 4
 		for (size_t j = 0; j < vectors; j++) {
-			float *at = row + j * LANES;
-			vec c = part ? vec_load_part(at, part) : vec_load(at);
-			c = keep * c + weight * value[j];
+			size_t at = row + j * LANES * bytes;
+			vec c = load_memory(head->matrix + at, half, part);
+			c = head->keep * c + weight * value[j];
 			sum[j] += c * read;
-			if (part)
-				vec_store_part(at, c, part);
-			else
-				vec_store(at, c);
-			if (ahead && j * LANES % 16 == 0)
-				fetch(ahead + i * stride + j * LANES);
+			if (half)
+				noise += LANES * GOLDEN;
+			store_memory(head->matrix + at, c, noise, half, part);
+			if (head->ahead && j * LANES * bytes % 64 == 0)
+				fetch(head->ahead + at);
 		}
 	}
 #pragma GCC unroll 4
 	for (size_t j = 0; j < vectors; j++) {
 		if (part)
-			vec_store_part(h, sum[j] * divide, part);
+			vec_store_part(h, sum[j] * head->divide, part);
 		else
-			vec_store(h + j * LANES, sum[j] * divide);
+			vec_store(h + j * LANES, sum[j] * head->divide);
 	}
 }
 
-static inline __attribute__((always_inline)) void matrix_step(float *h, float *matrix, size_t units,
-	const float *q, const float *k, const float *v, float keep, float take, float divide,
-	const float *ahead) {
+static inline __attribute__((always_inline)) void matrix_step(
+	const struct head *head, const bool half) {
 	size_t i = 0;
-#define COLUMNS(vectors, part)                                                                     \
-	columns_step(h + i, matrix + i, units, q, k, v + i, keep, take, divide,                    \
-		ahead ? ahead + i : NULL, vectors, part)
-	for (; i + 4 * LANES <= units; i += 4 * LANES)
-		COLUMNS(4, 0);
-	for (; i + 2 * LANES <= units; i += 2 * LANES)
-		COLUMNS(2, 0);
-	for (; i + LANES <= units; i += LANES)
-		COLUMNS(1, 0);
-	if (i < units)
-		COLUMNS(1, units - i);
-#undef COLUMNS
+	for (; i + 4 * LANES <= head->units; i += 4 * LANES)
+		columns_step(head, i, 4, 0, half);
+	for (; i + 2 * LANES <= head->units; i += 2 * LANES)
+		columns_step(head, i, 2, 0, half);
+	for (; i + LANES <= head->units; i += LANES)
+		columns_step(head, i, 1, 0, half);
+	if (i < head->units)
+		columns_step(head, i, 1, head->units - i, half);
+}
+
+/* Something that changes from step to step: the bits of a number. */
+static uint32_t seed_from(float number) {
+	uint32_t bits;
+	memcpy(&bits, &number, sizeof(bits));
+	return bits ^ bits >> 15;
 }
 
 void KERNEL(mlstm_cell)(float *h, const struct mlstm_step *step) {
 	size_t heads = step->heads, units = step->units;
+	size_t bytes = step->half ? sizeof(uint16_t) : sizeof(float);
 	struct factors factors = { step->scratch, step->scratch + heads, step->scratch + 2 * heads,
 		step->scratch + 3 * heads };
 	float root = 1.0f / sqrtf((float)units);
 
-	if (step->ahead.stabiliser)
+	if (step->ahead.matrix)
 		fetch_all(step->ahead.stabiliser, heads);
 	scale_gates(&factors, step);
-	for (size_t head = 0; head < heads; head++) {
-		size_t at = head * units;
-		float keep = factors.keep[head], take = factors.take[head] * root;
-		float s = factors.s[head];
+	for (size_t i = 0; i < heads; i++) {
+		size_t at = i * units;
+		float s = factors.s[i];
+		struct head head = {
+			.units = units,
+			.q = step->q + at,
+			.k = step->k + at,
+			.v = step->v + at,
+			.h = h + at,
+			.keep = factors.keep[i],
+			.take = factors.take[i] * root,
+			.matrix = (char *)step->matrix + at * units * bytes,
+		};
 		float dot = normaliser_step(
-			step->normaliser + at, step->k + at, step->q + at, units, keep, take);
-		float divide = s / (fmaxf(fabsf(dot) * s, factors.floor[head]) + 1e-6f * s);
-		float *matrix = step->matrix + at * units;
-		const float *ahead = NULL;
+			step->normaliser + at, head.k, head.q, units, head.keep, head.take);
+		head.divide = s / (fmaxf(fabsf(dot) * s, factors.floor[i]) + 1e-6f * s);
+		head.seed = seed_from(dot);
 		if (step->ahead.matrix) {
-			ahead = step->ahead.matrix + at * units;
+			head.ahead = (const char *)step->ahead.matrix + at * units * bytes;
 			fetch_all(step->ahead.normaliser + at, units);
 		}
-		matrix_step(h + at, matrix, units, step->q + at, step->k + at, step->v + at, keep,
-			take, divide, ahead);
+		if (step->half)
+			matrix_step(&head, true);
+		else
+			matrix_step(&head, false);
 	}
 }

@@ -20,6 +20,21 @@ MAP(relu)
 MAP(silu)
 MAP(gelu)
 
+void KERNEL(widen)(float *y, const uint16_t *x, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec_store_up_to(y + i, vec_load_half(x + i, left < LANES ? left : LANES), left);
+	}
+}
+
+void KERNEL(narrow)(uint16_t *y, const float *x, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec v = vec_load_up_to(x + i, left);
+		vec_store_half(y + i, v, vec_to_nearest(v), left < LANES ? left : LANES);
+	}
+}
+
 void KERNEL(add)(float *y, const float *x, size_t width) {
 	for (size_t i = 0; i < width; i += LANES) {
 		size_t left = width - i;

@@ -22,6 +22,7 @@
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef uint32_t bits_vec __attribute__((vector_size(LANES * 4)));
 
 static inline vec vec_all(float value) {
 	return value - (vec){ 0 };
@@ -176,6 +177,36 @@ static inline void vec_store_up_to(float *to, vec v, size_t left) {
 		vec_store(to, v);
 	else
 		vec_store_part(to, v, left);
+}
+
+/*
+ * bfloat16: the upper half of a float. Narrowing adds `round` below the last digit that stays:
+ * 0x7fff and the digit itself for the nearest, anything up to 0xffff for a random one.
+ */
+typedef uint16_t half_vec __attribute__((vector_size(LANES * 2)));
+
+static inline vec vec_widen(half_vec half) {
+	return (vec)(__builtin_convertvector(half, ivec) << 16);
+}
+
+static inline half_vec vec_narrow(vec v, bits_vec round) {
+	return __builtin_convertvector(((bits_vec)v + round) >> 16, half_vec);
+}
+
+static inline bits_vec vec_to_nearest(vec v) {
+	return 0x7fff + (((bits_vec)v >> 16) & 1);
+}
+
+/* n values, at most LANES. */
+static inline vec vec_load_half(const void *from, size_t n) {
+	half_vec half = { 0 };
+	memcpy(&half, from, n * sizeof(uint16_t));
+	return vec_widen(half);
+}
+
+static inline void vec_store_half(void *to, vec v, bits_vec round, size_t n) {
+	half_vec half = vec_narrow(v, round);
+	memcpy(to, &half, n * sizeof(uint16_t));
 }
 
 #endif
