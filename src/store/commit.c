@@ -276,7 +276,6 @@ int store_commit(struct store *store, const struct journal *journal) {
 	store->stats.commits++;
 	store->stats.readings += journal->reading_count;
 	store->stats.rows += journal->reading_count;
-	if (store->wal_pages - store->wal_copied >= store->checkpoint_next)
-		(void)store_checkpoint(store);
+	store_keep_log_short(store);
 	return 0;
 }

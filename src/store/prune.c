@@ -94,5 +94,6 @@ int store_prune(struct store *store, const struct store_retention *retention, in
 	if (r < 0)
 		return r;
 	store->stats.pruned += (uint64_t)(rows_max - prune.rows_left);
+	store_keep_log_short(store);
 	return more;
 }

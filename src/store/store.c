@@ -174,16 +174,17 @@ static int set_up(struct store *store, const struct store_options *options) {
 	size_t cache = options->cache_bytes ? options->cache_bytes : STORE_CACHE_BYTES;
 	size_t checkpoint =
 		options->checkpoint_bytes ? options->checkpoint_bytes : STORE_CHECKPOINT_BYTES;
-	char pragmas[256];
+	char pragmas[320];
 	int keep_log = 1;
 	sqlite3_int64 page;
 
-	/* The log is checkpointed by store_commit, and cut back to the limit when it begins anew.
-	 */
+	/* The log is checkpointed after transactions, and cut back to the limit when it begins anew.
+	 * What is deleted is overwritten only where its page is written anyway: Debian's default
+	 * writes whole pages of zeros. */
 	snprintf(pragmas, sizeof(pragmas),
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA cache_size=-%zu;"
 		"PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"
-		"PRAGMA journal_size_limit=%zu",
+		"PRAGMA journal_size_limit=%zu; PRAGMA secure_delete=FAST",
 		options->durability == STORE_FULL ? "FULL" : "NORMAL", cache / 1024, checkpoint);
 	int result = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
 	if (result == SQLITE_OK)
@@ -343,6 +344,11 @@ int store_checkpoint(struct store *store) {
 	/* What a reader holds back is not tried again at every commit. */
 	store->checkpoint_next = store->wal_pages - store->wal_copied + store->checkpoint_pages;
 	return 0;
+}
+
+void store_keep_log_short(struct store *store) {
+	if (store->wal_pages - store->wal_copied >= store->checkpoint_next)
+		(void)store_checkpoint(store);
 }
 
 static uint64_t file_bytes(const char *path, const char *suffix) {

@@ -58,6 +58,9 @@ int store_begin(struct store *store);
 /* Commits if r is 0, else rolls back; returns the first error. */
 int store_end(struct store *store, int r);
 
+/* Checkpoints if the log has grown enough since it was tried last. */
+void store_keep_log_short(struct store *store);
+
 /* For statements in the order of their parameters. A NAN is bound as NULL. */
 void bind_text(sqlite3_stmt *statement, int at, struct span text);
 void bind_blob(sqlite3_stmt *statement, int at, struct span bytes);

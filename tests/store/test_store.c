@@ -562,6 +562,28 @@ static void pruning_is_bounded_per_call_and_comes_to_an_end(void **state) {
 	store_close(store);
 }
 
+static void the_log_stays_bounded_while_pruning(void **state) {
+	const struct fixture *fixture = *state;
+	struct store_options options = {
+		.path = fixture->path, .create = true, .checkpoint_bytes = 50000
+	};
+	struct store_retention retention = { .forecasts = 1 };
+	struct store_stats stats;
+	struct store *store;
+	int r;
+
+	store_close(make_history(fixture));
+	assert_int_equal(store_open(&store, &options, NULL), 0);
+	do {
+		r = store_prune(store, &retention, 3 * DAY, 5);
+		store_stats(store, &stats);
+		assert_true(stats.wal_bytes < 200000);
+	} while (r == 1);
+	assert_int_equal(r, 0);
+	assert_int_equal(stats.pruned, 432);
+	store_close(store);
+}
+
 static void nothing_is_pruned_without_a_retention(void **state) {
 	const struct fixture *fixture = *state;
 	struct store *store = make_history(fixture);
@@ -660,6 +682,7 @@ int main(void) {
 		FIXTURE_TEST(models_and_meta_are_read_back_and_replaced_by_name),
 		FIXTURE_TEST(each_table_is_kept_for_its_own_time),
 		FIXTURE_TEST(pruning_is_bounded_per_call_and_comes_to_an_end),
+		FIXTURE_TEST(the_log_stays_bounded_while_pruning),
 		FIXTURE_TEST(nothing_is_pruned_without_a_retention),
 		FIXTURE_TEST(a_reader_that_stays_open_shows_in_the_held_log),
 		FIXTURE_TEST(the_log_stays_bounded_without_readers),
