@@ -11,8 +11,9 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 30000
 
-/* Rows that one piece of housekeeping deletes: a few milliseconds of work. */
-#define PRUNE_ROWS 2000
+/* Rows that one piece of housekeeping deletes: twenty thousand a second keep up with what a busy
+ * daemon writes. A reading takes 0.5 us, a forecast 7. */
+#define PRUNE_ROWS 10000
 
 /* Between two rounds of housekeeping, and between two pieces of one round. */
 #define PRUNE_INTERVAL_MS (10 * 60 * 1000)
@@ -36,6 +37,9 @@ static void work(void *data) {
 		job->prune_more = store_prune(job->store, &job->retention, job->now_ms, PRUNE_ROWS);
 		if (job->prune_more < 0)
 			job->result = job->prune_more;
+		/* A quiet daemon's log would else wait for days to reach the database. */
+		else if (job->prune_more == 0)
+			(void)store_checkpoint(job->store);
 	}
 	if (job->result < 0)
 		snprintf(job->message, sizeof(job->message), "%s", store_message(job->store));
