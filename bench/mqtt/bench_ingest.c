@@ -133,9 +133,7 @@ static bool drained(void *context) {
 
 static struct result run(
 	const struct round *round, const char *program, int messages, int per_second) {
-	const struct broker_options options = {
-		.lines = "max_queued_messages 0"
-	};
+	const struct broker_options options = { .lines = "max_queued_messages 0" };
 	static struct peer peer;
 	struct broker broker;
 	struct daemon daemon;

@@ -2,12 +2,12 @@
 #include "daemon.h"
 
 #include "program.h"
+#include "timing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void write_configuration(const struct daemon *daemon, const struct broker *broker,
 	const char *sections, const char *sources) {
@@ -56,13 +56,6 @@ static void show_log(const struct daemon *daemon) {
 		fputs(line, stderr);
 	if (file)
 		fclose(file);
-}
-
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 uint64_t daemon_await_stats(struct daemon *daemon, struct peer *peer, const char *counter,

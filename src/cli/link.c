@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "now.h"
 #include "random.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INBOX_BYTES     (16 << 20)
@@ -41,13 +41,6 @@ bool link_option(struct link_options *options, int option, const char *argument)
 	case LINK_OPTION_INSECURE: mqtt->insecure = true; return true;
 	default: return false;
 	}
-}
-
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 static void wake(void *context) {
@@ -129,11 +122,11 @@ void link_close(struct link *link, unsigned timeout_ms) {
 }
 
 int64_t link_tend(struct link *link) {
-	if (now_ms() >= link->tend_at_ms) {
+	if (monotonic_ms() >= link->tend_at_ms) {
 		int64_t wait = mqtt_tend(link->mqtt);
-		link->tend_at_ms = wait < 0 ? INT64_MAX : now_ms() + wait;
+		link->tend_at_ms = wait < 0 ? INT64_MAX : monotonic_ms() + wait;
 	}
-	return link->tend_at_ms == INT64_MAX ? INT64_MAX : link->tend_at_ms - now_ms();
+	return link->tend_at_ms == INT64_MAX ? INT64_MAX : link->tend_at_ms - monotonic_ms();
 }
 
 bool link_next(struct link *link, struct mail *ret_mail) {

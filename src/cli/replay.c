@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
 #include "forecast.h"
+#include "now.h"
 #include "replay_options.h"
 #include "verbs.h"
 
@@ -9,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long the broker may keep us waiting: for the connection, for room, for what is left. */
@@ -47,13 +47,6 @@ struct replay {
 	char trouble[160];
 };
 
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* ---- The broker ---- */
 
 static void hear(struct replay *replay, const struct mail *mail) {
@@ -79,10 +72,10 @@ static void attend(struct replay *replay, int64_t wait_ms) {
 }
 
 static int await_connection(struct replay *replay) {
-	int64_t deadline = now_ms() + PATIENCE_MS;
+	int64_t deadline = monotonic_ms() + PATIENCE_MS;
 
-	while (!replay->connected && now_ms() < deadline)
-		attend(replay, deadline - now_ms());
+	while (!replay->connected && monotonic_ms() < deadline)
+		attend(replay, deadline - monotonic_ms());
 	if (replay->connected)
 		return 0;
 	fprintf(stderr, "xlstmctl replay: %s: %s\n", replay->options.link.mqtt.server,
@@ -219,7 +212,7 @@ static int64_t due(struct replay *replay, int64_t time_ms) {
 
 	if (replay->first_ms == TIME_NONE) {
 		replay->first_ms = time_ms;
-		replay->start_ms = now_ms();
+		replay->start_ms = monotonic_ms();
 		replay->first_row = replay->rows;
 	}
 	if (options->speed > 0)
@@ -232,19 +225,19 @@ static int64_t due(struct replay *replay, int64_t time_ms) {
 /* In lockstep: until the row before has been answered. How many forecasts a row brings is learnt
  * from the first. */
 static void await_forecasts(struct replay *replay) {
-	int64_t deadline = now_ms() + LOCKSTEP_MS;
+	int64_t deadline = monotonic_ms() + LOCKSTEP_MS;
 	bool first = replay->rows == 1;
 
-	while (now_ms() < deadline && !replay->lost &&
+	while (monotonic_ms() < deadline && !replay->lost &&
 		(first || replay->forecasts < replay->forecasts_per_row))
-		attend(replay, deadline - now_ms());
+		attend(replay, deadline - monotonic_ms());
 	if (first)
 		replay->forecasts_per_row = replay->forecasts;
 }
 
 static void show_progress(struct replay *replay, const struct csv_reader *csv, int64_t time_ms) {
 	char when[TIME_TEXT_MAX];
-	int64_t now = now_ms();
+	int64_t now = monotonic_ms();
 	double part = csv_reader_progress(csv);
 
 	if (now < replay->progress_ms || !isatty(STDERR_FILENO))
@@ -272,8 +265,8 @@ static int replay_row(struct replay *replay, const struct csv_columns *columns) 
 	int r = csv_columns_time(columns, 0, &time_ms);
 	if (r < 0)
 		return r;
-	for (int64_t at = due(replay, time_ms); at > now_ms() && !replay->lost;)
-		attend(replay, at - now_ms());
+	for (int64_t at = due(replay, time_ms); at > monotonic_ms() && !replay->lost;)
+		attend(replay, at - monotonic_ms());
 	show_progress(replay, columns->csv, time_ms);
 	attend(replay, 0);
 	if (replay->lost)
@@ -336,7 +329,7 @@ static int replay_file(struct replay *replay, const char *file) {
 }
 
 static void print_summary(const struct replay *replay) {
-	double seconds = (double)(now_ms() - replay->begin_ms) / 1000;
+	double seconds = (double)(monotonic_ms() - replay->begin_ms) / 1000;
 
 	if (replay->options.json)
 		printf("{\"rows\":%" PRIu64 ",\"messages\":%" PRIu64 ",\"seconds\":%.3f}\n",
@@ -369,7 +362,7 @@ int replay_run(int argc, char **argv) {
 	if (open_link(&replay) < 0)
 		return VERB_FAILED;
 
-	replay.begin_ms = now_ms();
+	replay.begin_ms = monotonic_ms();
 	int r = replay_files(&replay);
 	if (r == 0)
 		print_summary(&replay);

@@ -2,6 +2,7 @@
 #include "error.h"
 #include "gallery.h"
 #include "link.h"
+#include "now.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A picture is not drawn more often than this; forecasts may come faster. */
@@ -207,13 +207,6 @@ static int watch_file(struct watch *watch) {
 
 /* ---- From a broker ---- */
 
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 static int subscribe(struct watch *watch, struct link *link) {
 	struct text filter = { 0 };
 	const char *series = watch->options.series;
@@ -256,9 +249,9 @@ static int64_t shorter(int64_t a, int64_t b) {
 static int follow(struct watch *watch, struct link *link) {
 	bool pictures = shows_pictures(watch);
 	bool once = watch->options.once || pictures;
-	int64_t deadline = once ? now_ms() + ONCE_MS : INT64_MAX;
+	int64_t deadline = once ? monotonic_ms() + ONCE_MS : INT64_MAX;
 
-	while (now_ms() < deadline) {
+	while (monotonic_ms() < deadline) {
 		if (take_mail(watch, link, !pictures)) {
 			fflush(stdout);
 			if (ferror(stdout))
@@ -266,7 +259,7 @@ static int follow(struct watch *watch, struct link *link) {
 			if (once)
 				return pictures && print_frame(watch) < 0 ? VERB_FAILED : VERB_OK;
 		}
-		link_wait(link, shorter(link_tend(link), deadline - now_ms()));
+		link_wait(link, shorter(link_tend(link), deadline - monotonic_ms()));
 	}
 	fprintf(stderr, "xlstmctl: %s\n", watch->trouble[0] ? watch->trouble : "no forecast came");
 	return VERB_FAILED;
@@ -318,7 +311,7 @@ static int perform(struct watch *watch, struct link *link, struct terminal *term
 		changed |= take_mail(watch, link, false) || troubled != (watch->trouble[0] != '\0');
 		/* After the mail: news makes the connection want tending at once. */
 		int64_t wait = link_tend(link);
-		int64_t now = now_ms();
+		int64_t now = monotonic_ms();
 		if (changed && now >= next_frame) {
 			if (show(watch) < 0)
 				return VERB_FAILED;

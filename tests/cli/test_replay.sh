@@ -4,13 +4,9 @@
 set -eu
 : "${XLSTMCTL:?}" "${SUPPORT:?}"
 . "$SUPPORT/broker.sh"
+. "$SUPPORT/check.sh"
 broker_start "max_queued_messages 0"
 cd "$BROKER_FOLDER"
-
-fail() {
-	echo "FAILED: $*"
-	exit 1
-}
 
 await_listener() {
 	tries=0
@@ -39,14 +35,6 @@ collect() {
 	done
 	kill $listener
 	wait $listener || :
-}
-
-status_of() {
-	set +e
-	"$@" >output 2>errors
-	status=$?
-	set -e
-	echo "$status"
 }
 
 cat >pump.csv <<'CSV'

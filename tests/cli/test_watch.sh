@@ -4,23 +4,11 @@
 set -eu
 : "${XLSTMCTL:?}" "${SUPPORT:?}"
 . "$SUPPORT/broker.sh"
+. "$SUPPORT/check.sh"
 export TZ=UTC LC_ALL=C.UTF-8 TERM=xterm-256color
 unset NO_COLOR
 broker_start
 cd "$BROKER_FOLDER"
-
-fail() {
-	echo "FAILED: $*"
-	exit 1
-}
-
-status_of() {
-	set +e
-	"$@" >output 2>errors
-	status=$?
-	set -e
-	echo "$status"
-}
 
 gawk -f "$SUPPORT/forecasts.awk" >forecasts
 topic=xlstm/forecast/greenhouse/temperature

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer.h"
 
+#include "timing.h"
+
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ANSWER_MS 10000
 #define TURN_MS   20
@@ -73,13 +74,6 @@ static void on_message(struct mosquitto *mosquitto, void *context,
 		    properties, MQTT_PROP_CORRELATION_DATA, &correlation, &length, false))
 		slot->correlation = copy_text(correlation, length);
 	free(correlation);
-}
-
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
 static void turn(struct peer *peer) {

@@ -3,6 +3,10 @@
 #define SUPPORT_TIMING_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Milliseconds on a clock that nobody sets. */
+int64_t now_ms(void);
 
 void sleep_ms(unsigned ms);
 
