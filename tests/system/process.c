@@ -18,13 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void die(struct process *process, const char *what) {
 	char command[128];
 
