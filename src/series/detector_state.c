@@ -126,6 +126,7 @@ static void visit_grid(struct visitor *visitor, struct grid *grid) {
 	visit_time(visitor, &grid->step_ms);
 	visit_cadence(visitor, &grid->cadence);
 	visit_count(visitor, &grid->sparse, UINT32_MAX);
+	visit_number(visitor, &grid->origin);
 	visit_time(visitor, &grid->origin_ms);
 	visit_time(visitor, &grid->phase_ms);
 	visit_count(visitor, &grid->phase_readings, UINT32_MAX);
@@ -215,7 +216,10 @@ static bool fits_together(const struct detector *detector) {
 	if (cursor->started && (cursor->number > grid->number || cursor->time_ms == TIME_NONE))
 		return false;
 	/* Labels lie where times may. */
-	if (grid->step_ms > 0 && grid->number > (uint64_t)(2 * TIME_MAX_MS / grid->step_ms) + 2)
+	if (grid->origin > grid->number)
+		return false;
+	if (grid->step_ms > 0 &&
+		grid->number - grid->origin > (uint64_t)(2 * TIME_MAX_MS / grid->step_ms) + 2)
 		return false;
 	for (uint32_t i = 0; i < grid->channel_count; i++) {
 		const struct grid_channel *channel = &grid->channels[i];

@@ -79,15 +79,16 @@ static int64_t floor_divide(int64_t dividend, int64_t divisor) {
 }
 
 static int64_t label(const struct grid *grid, int64_t number) {
-	return grid->origin_ms + number * grid->step_ms;
+	return grid->origin_ms + (number - (int64_t)grid->origin) * grid->step_ms;
 }
 
 /* The period whose label the time is nearest to, or in an aligned grid follows; negative before the
- * origin. */
+ * first. */
 static int64_t period_at(const struct grid *grid, int64_t time_ms) {
 	int64_t half = grid->aligned ? 0 : grid->step_ms / 2;
 
-	return floor_divide(time_ms - grid->origin_ms + half, grid->step_ms);
+	return (int64_t)grid->origin +
+	       floor_divide(time_ms - grid->origin_ms + half, grid->step_ms);
 }
 
 static int64_t period_end(const struct grid *grid) {
@@ -124,13 +125,12 @@ static int64_t round_phase(int64_t phase_ms, int64_t step_ms) {
 /* Starts learning the phase: `time_ms` is the label of the period, or all but. Labels must go on
  * rising. */
 static void anchor_phase(struct grid *grid, uint64_t number, int64_t time_ms) {
-	int64_t before = grid->time_ms;
-
-	grid->phase_ms = time_ms - (int64_t)number * grid->step_ms;
+	grid->origin = number;
+	grid->phase_ms = time_ms;
 	grid->phase_readings = 1;
-	grid->origin_ms = round_phase(grid->phase_ms, grid->step_ms);
-	if (grid->started && label(grid, (int64_t)number) <= before)
-		grid->origin_ms = grid->phase_ms;
+	grid->origin_ms = round_phase(time_ms, grid->step_ms);
+	if (grid->started && grid->origin_ms <= grid->time_ms)
+		grid->origin_ms = time_ms;
 }
 
 /* Moves the phase towards the mean of the first readings, unless they crowd. It moves by half a step
@@ -139,7 +139,8 @@ static void learn_phase(struct grid *grid, uint64_t number, int64_t time_ms) {
 	if (grid->aligned || grid->crowding > 0 || grid->phase_readings >= PHASE_READINGS)
 		return;
 
-	int64_t error = time_ms - (grid->phase_ms + (int64_t)number * grid->step_ms);
+	int64_t periods = (int64_t)(number - grid->origin);
+	int64_t error = time_ms - (grid->phase_ms + periods * grid->step_ms);
 	grid->phase_readings++;
 	grid->phase_ms += error / (int64_t)grid->phase_readings;
 	grid->origin_ms = round_phase(grid->phase_ms, grid->step_ms);
@@ -148,10 +149,9 @@ static void learn_phase(struct grid *grid, uint64_t number, int64_t time_ms) {
 /* From now on labels are multiples of the step. The first one after the current label becomes the
  * next period. */
 static void align(struct grid *grid) {
-	int64_t next = (floor_divide(grid->time_ms, grid->step_ms) + 1) * grid->step_ms;
-
 	grid->aligned = true;
-	grid->origin_ms = next - (int64_t)(grid->number + 1) * grid->step_ms;
+	grid->origin = grid->number + 1;
+	grid->origin_ms = (floor_divide(grid->time_ms, grid->step_ms) + 1) * grid->step_ms;
 }
 
 /* Back to nominal times: the reading that begins the next period sets the phase. */

@@ -12,7 +12,7 @@
 /*
  * The grid of periods that a detector's readings fall into, in the order of their times.
  *
- * Period n is labelled origin + n * step. While channels send one reading per period the label is
+ * Period n is labelled origin_ms + (n - origin) * step. While channels send one reading per period the label is
  * the *nominal time* of the reading: the phase is learned from the first readings, and a reading
  * belongs to the label that it is nearest to, so that jitter does not matter. When several readings
  * fall into a period (`crowding`) the grid is *aligned*: labels are multiples of the step since
@@ -52,7 +52,8 @@ struct grid {
 	struct cadence cadence;
 	uint32_t sparse; /* readings in a row that came many periods after the one before */
 
-	int64_t origin_ms; /* label of period 0, as if it had always run like now */
+	uint64_t origin; /* a period that others are counted from */
+	int64_t origin_ms; /* its label */
 	int64_t phase_ms; /* the same as learned, before it is moved to a round time */
 	uint32_t phase_readings; /* that it was learned from */
 
