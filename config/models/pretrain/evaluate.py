@@ -171,7 +171,7 @@ def report(table, models):
                 key, what, np.exp(np.mean(np.log(values))), max(values)))
 
 
-def long_run(model, ticks, count=8):
+def long_run(model, ticks, count=2):
     """Synthetic series of many ticks: pinball over the closed form's, in ten parts of the way."""
     rng = np.random.default_rng(3)
     batch = synthetic.make(rng, count, ticks)

@@ -18,22 +18,19 @@
 
 enum tape { INPUT, FORGET, CELL_IN, OUTPUT, CELL, NORM, FORGET_SLOPE, TAPE };
 
-static void transpose(const float *from, float to[4][P][P])
-{
+static void transpose(const float *from, float to[4][P][P]) {
 	for (int gate = 0; gate < 4; gate++)
 		for (int out = 0; out < P; out++)
 			for (int in = 0; in < P; in++)
 				to[gate][in][out] = from[(gate * P + out) * P + in];
 }
 
-static float logistic(float x)
-{
+static float logistic(float x) {
 	return 1.0f / (1.0f + expf(-x));
 }
 
 void slstm_forward(int T, int B, int H, const float *a, const float *R, const float *bias,
-	float *state, float *h_out, float *tape)
-{
+	float *state, float *h_out, float *tape) {
 	const size_t row = (size_t)H * P;
 
 	for (int head = 0; head < H; head++) {
@@ -56,13 +53,15 @@ void slstm_forward(int T, int B, int H, const float *a, const float *R, const fl
 
 				for (int gate = 0; gate < 4; gate++)
 					for (int u = 0; u < P; u++)
-						g[gate][u] = in[gate * row + u] + bias[gate * row + head * P + u];
+						g[gate][u] = in[gate * row + u] +
+							     bias[gate * row + head * P + u];
 				for (int j = 0; j < P; j++)
 					for (int gate = 0; gate < 4; gate++)
 						for (int u = 0; u < P; u++)
 							g[gate][u] += mix[gate][j][u] * h[j];
 				for (int u = 0; u < P; u++) {
-					float kept = fminf(g[1][u], 0.0f) - log1pf(expf(-fabsf(g[1][u]))) + m[u];
+					float kept = fminf(g[1][u], 0.0f) -
+						     log1pf(expf(-fabsf(g[1][u]))) + m[u];
 					int empty = n[u] == 0.0f;
 					float top = empty ? g[0][u] : fmaxf(g[0][u], kept);
 					float gain = expf(g[0][u] - top);
@@ -93,15 +92,14 @@ void slstm_forward(int T, int B, int H, const float *a, const float *R, const fl
 
 /* first: the state before the window. No gradient flows in from behind the window's end. */
 void slstm_backward(int T, int B, int H, const float *R, const float *first, const float *h_out,
-	const float *tape, const float *dh_out, float *da)
-{
+	const float *tape, const float *dh_out, float *da) {
 	const size_t row = (size_t)H * P;
 
 	for (int head = 0; head < H; head++) {
 		const float *mix = R + (size_t)head * 4 * P * P;
 
 		for (int series = 0; series < B; series++) {
-			float dh[P] = {0}, dc[P] = {0}, dn[P] = {0};
+			float dh[P] = { 0 }, dc[P] = { 0 }, dn[P] = { 0 };
 			const float *start = first + series * 4 * row + head * P;
 
 			for (int t = T - 1; t >= 0; t--) {
@@ -118,12 +116,14 @@ void slstm_backward(int T, int B, int H, const float *R, const float *first, con
 				for (int u = 0; u < P; u++) {
 					float total = dh[u] + above[u], o = now[OUTPUT * row + u];
 					float n = now[NORM * row + u], z = now[CELL_IN * row + u];
-					float gain = now[INPUT * row + u], keep = now[FORGET * row + u];
+					float gain = now[INPUT * row + u],
+					      keep = now[FORGET * row + u];
 
 					dc[u] += total * o / n;
 					dn[u] -= total * h[u] / n;
 					g[0][u] = gain * (dc[u] * z + dn[u]);
-					g[1][u] = keep * (dc[u] * c_before[u] + dn[u] * n_before[u]) *
+					g[1][u] = keep *
+						  (dc[u] * c_before[u] + dn[u] * n_before[u]) *
 						  now[FORGET_SLOPE * row + u];
 					g[2][u] = dc[u] * gain * (1.0f - z * z);
 					g[3][u] = total * h[u] * (1.0f - o);
@@ -134,7 +134,9 @@ void slstm_backward(int T, int B, int H, const float *R, const float *first, con
 				for (int gate = 0; gate < 4; gate++)
 					for (int out_unit = 0; out_unit < P; out_unit++)
 						for (int u = 0; u < P; u++)
-							dh[u] += mix[(gate * P + out_unit) * P + u] * g[gate][out_unit];
+							dh[u] +=
+								mix[(gate * P + out_unit) * P + u] *
+								g[gate][out_unit];
 				for (int gate = 0; gate < 4; gate++)
 					memcpy(out + gate * row, g[gate], sizeof(g[gate]));
 			}

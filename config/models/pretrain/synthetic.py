@@ -187,7 +187,7 @@ def lose(rng, y, ticks):
             y[at:at + 1 + int(rng.exponential(length))] = np.nan
     if rng.random() < 0.05:
         at = rng.integers(1, ticks)
-        y[at:at + int(log_uniform(rng, 20, 1000))] = np.nan
+        y[at:at + int(log_uniform(rng, 20, 400))] = np.nan
     return y
 
 
