@@ -50,7 +50,7 @@ wait_for() {
 start_broker() {
 	mkdir -p "$folder"
 	for port in $(shuf -i 20000-59999 -n 20); do
-		printf 'listener %s 127.0.0.1\nallow_anonymous true\nuser %s\n' \
+		printf 'listener %s 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser %s\n' \
 			"$port" "$(id -un)" > "$folder/mosquitto.conf"
 		PATH=$PATH:/usr/sbin mosquitto -c "$folder/mosquitto.conf" \
 			> "$folder/mosquitto.log" 2>&1 &
