@@ -50,7 +50,7 @@ static struct pending issue_lead(
 	struct pending pending = { .reserved = 0 };
 	for (int e = 0; e < EXPERTS; e++)
 		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean = (float)mix_second(&row->mix[h - 1], pending.experts);
+	pending.mean = (float)mix_second(&row->mix[h - 1], pending.experts, h);
 	pending.spread = spread_at(row, panel, h);
 	*size = calibrate_size(&row->calibrate[h - 1], pending.spread * row->scale,
 		guess_at(row, panel, h, pending.spread, *size));

@@ -11,6 +11,12 @@
 /* Ratio of losses that no weight is left at. */
 #define NEVER 100.0
 
+/* Scores that an expert's presumed loss counts for, at no lead and more for each step of it, and
+ * that loss in terms of persistence's. */
+#define DOUBTS         4.0
+#define DOUBTS_OF_LEAD 0.5
+#define DOUBTED        2.0
+
 /* Before it has been scored on a series, the network's loss is taken for TRUSTED times that of the
  * closed mix, which TRUST scores outweigh. */
 #define TRUST   20.0
@@ -47,19 +53,27 @@ static double mix_by_loss(
 	return sum / total;
 }
 
-/* The loss of an expert that takes part, else NAN. */
-static double loss_of(const struct mix *mix, const float forecasts[EXPERTS], int e) {
-	return isnan(forecasts[e]) || mix->scored[e] < MIX_TRIALS ? NAN : mix->loss[e];
+/* The loss of an expert that takes part, else NAN. Until it has been scored a while it is taken for
+ * worse than persistence; scores of long leads overlap, so that takes longer there. */
+static double loss_of(const struct mix *mix, const float forecasts[EXPERTS], int e, uint32_t h) {
+	double n = mix->scored[e], doubts = DOUBTS + h * DOUBTS_OF_LEAD;
+	if (isnan(forecasts[e]) || n < MIX_TRIALS)
+		return NAN;
+	if (e == EXPERT_PERSISTENCE || mix->scored[EXPERT_PERSISTENCE] < MIX_TRIALS)
+		return mix->loss[e];
+	double doubted = DOUBTED * mix->loss[EXPERT_PERSISTENCE];
+	return (n * mix->loss[e] + doubts * doubted) / (n + doubts);
 }
 
-double mix_forecast(const struct mix *mix, const float forecasts[EXPERTS], int first, int last) {
+double mix_forecast(
+	const struct mix *mix, const float forecasts[EXPERTS], int first, int last, uint32_t h) {
 	double losses[EXPERTS];
 	for (int e = first; e < last; e++)
-		losses[e] = loss_of(mix, forecasts, e);
+		losses[e] = loss_of(mix, forecasts, e, h);
 	return mix_by_loss(losses, forecasts, first, last);
 }
 
-double mix_second(const struct mix *mix, const float forecasts[EXPERTS]) {
+double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h) {
 	double losses[EXPERTS];
 	double n = mix->scored[EXPERT_NETWORK];
 	if (isnan(forecasts[EXPERT_NETWORK]))
@@ -70,6 +84,6 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS]) {
 	losses[EXPERT_NETWORK] =
 		(n * mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * mix->loss[EXPERT_CLOSED]) /
 		(n + TRUST);
-	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD);
+	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD, h);
 	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERTS);
 }

@@ -28,13 +28,14 @@ struct mix {
 void mix_score(
 	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit);
 
-/* The weighted mean of the forecasts of experts first to last - 1 that are awake (not NAN); 0, which
+/* At lead h, the weighted mean of the forecasts of experts first to last - 1 that are awake (not NAN); 0, which
  * is persistence, if there is none. */
-double mix_forecast(const struct mix *mix, const float forecasts[EXPERTS], int first, int last);
+double mix_forecast(
+	const struct mix *mix, const float forecasts[EXPERTS], int first, int last, uint32_t h);
 
 /* The second level: the closed mix, the network and its head. As long as the network has hardly been
  * scored on this series, it is trusted to be what it was elsewhere. */
-double mix_second(const struct mix *mix, const float forecasts[EXPERTS]);
+double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h);
 
 /* The expert starts over: its past errors say nothing of its next forecasts. */
 static inline void mix_forget(struct mix *mix, enum expert expert) {

@@ -125,7 +125,7 @@ static void run_closed(struct panel *panel, const struct row *row) {
 		for (int e = 0; e < EXPERTS_FIRST; e++)
 			forecasts[e] = panel->forecasts[e][h];
 		panel->forecasts[EXPERT_CLOSED][h] =
-			(float)mix_forecast(&row->mix[h], forecasts, 0, EXPERTS_FIRST);
+			(float)mix_forecast(&row->mix[h], forecasts, 0, EXPERTS_FIRST, h + 1);
 	}
 }
 
