@@ -114,6 +114,14 @@ static int report_json(const struct backtest_options *options, const struct scor
 	return failed ? -ENOMEM : 0;
 }
 
+/* A number for people, right-aligned; "-" for none. */
+static void print_cell(FILE *file, int width, int digits, double value) {
+	if (isnan(value))
+		fprintf(file, " %*s", width, "-");
+	else
+		fprintf(file, " %*.*g", width, digits, value);
+}
+
 static void print_experts(
 	const struct backtest_options *options, const struct scorer *scorer, FILE *file) {
 	fputs("\nMSE of each expert alone\n", file);
@@ -121,15 +129,23 @@ static void print_experts(
 		if (!takes_part(options, e))
 			continue;
 		fprintf(file, "  %-14s", expert_name((enum expert)e));
-		for (uint32_t i = 0; i < options->horizons_count; i++) {
-			struct result result = result_of(scorer, options->horizons[i]);
-			if (isnan(result.expert_mse[e]))
-				fprintf(file, " %11s", "-");
-			else
-				fprintf(file, " %11.5g", result.expert_mse[e]);
-		}
+		for (uint32_t i = 0; i < options->horizons_count; i++)
+			print_cell(
+				file, 11, 5, result_of(scorer, options->horizons[i]).expert_mse[e]);
 		fputc('\n', file);
 	}
+}
+
+static void print_result(FILE *file, uint32_t h, const struct result *result) {
+	fprintf(file, "%7u", h);
+	print_cell(file, 11, 5, result->mse);
+	print_cell(file, 11, 5, result->mae);
+	print_cell(file, 8, 4, result->mase);
+	print_cell(file, 11, 5, result->pinball);
+	print_cell(file, 11, 4, result->coverage80);
+	print_cell(file, 9, 4, result->coverage80_last);
+	print_cell(file, 8, 3, result->skill);
+	fputc('\n', file);
 }
 
 static void report_table(const struct backtest_options *options, const struct scorer *scorer,
@@ -140,10 +156,8 @@ static void report_table(const struct backtest_options *options, const struct sc
 	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %8s\n", "steps", "MSE", "MAE", "MASE",
 		"pinball", "coverage80", "at last", "skill");
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
-		struct result r = result_of(scorer, options->horizons[i]);
-		fprintf(file, "%7u %11.5g %11.5g %8.3f %11.5g %11.3f %9.3f %8.3f\n",
-			options->horizons[i], r.mse, r.mae, r.mase, r.pinball, r.coverage80,
-			r.coverage80_last, r.skill);
+		struct result result = result_of(scorer, options->horizons[i]);
+		print_result(file, options->horizons[i], &result);
 	}
 	print_experts(options, scorer, file);
 }
