@@ -4,11 +4,9 @@
 #include "backtest_feed.h"
 #include "backtest_report.h"
 #include "error.h"
+#include "network.h"
 #include "num.h"
 #include "verbs.h"
-#include "xlstm/error.h"
-#include "xlstm/file.h"
-#include "xlstm/model.h"
 
 #include <errno.h>
 #include <math.h>
@@ -29,6 +27,7 @@ struct backtest {
 	struct csv_reader *csv;
 	struct registry *registry;
 	struct xlstm_model *model; /* NULL: none */
+	struct text model_name;
 	struct engine *engine;
 	struct batch *batch;
 	struct feed *feed;
@@ -80,27 +79,6 @@ static void on_forecast(void *user, struct detector *detector, uint32_t channel,
 		write_forecast(backtest->forecasts, detector, channel, forecast);
 }
 
-/* The network, unless there is to be none. 0, or an error that has been said. */
-static int open_model(struct backtest *backtest) {
-	const char *path = backtest->options->model;
-	struct xlstm_weights *weights;
-	struct xlstm_fault fault;
-	if (!path && access(MODEL_SHIPPED, R_OK) != 0)
-		return 0;
-	if (path && strcmp(path, "none") == 0)
-		return 0;
-	path = path ? path : MODEL_SHIPPED;
-	int r = xlstm_weights_open(&weights, path, &fault);
-	if (r < 0) {
-		fprintf(stderr, "xlstmctl backtest: %s: %s %s\n", path, xlstm_error_text(r),
-			fault.where);
-		return E_USAGE;
-	}
-	r = xlstm_model_create(&backtest->model, weights);
-	xlstm_weights_destroy(weights);
-	return r < 0 ? -ENOMEM : 0;
-}
-
 static int backtest_open(struct backtest *backtest, const struct backtest_options *options) {
 	struct registry_limits limits = registry_limits_default();
 	*backtest = (struct backtest){ .options = options };
@@ -109,7 +87,7 @@ static int backtest_open(struct backtest *backtest, const struct backtest_option
 	if (r == 0)
 		r = registry_create(&backtest->registry, &limits, 0);
 	if (r == 0)
-		r = open_model(backtest);
+		r = network_open(options->model, &backtest->model, &backtest->model_name);
 	struct engine_options engine_options = { .model = backtest->model };
 	if (r == 0)
 		r = engine_create(&backtest->engine, &engine_options);
@@ -134,6 +112,7 @@ static void backtest_close(struct backtest *backtest) {
 	batch_destroy(backtest->batch);
 	engine_destroy(backtest->engine);
 	xlstm_model_unref(backtest->model);
+	text_finish(&backtest->model_name);
 	registry_destroy(backtest->registry);
 	csv_reader_close(backtest->csv);
 }
@@ -185,7 +164,7 @@ static double now(void) {
 }
 
 static int fail(const struct backtest_options *options, int code) {
-	if (code == E_USAGE)
+	if (code == E_USAGE || code == E_CONFIG) /* has been said */
 		return VERB_USAGE;
 	fprintf(stderr, "xlstmctl backtest: %s: %s\n", options->file, error_text(code));
 	return VERB_FAILED;
@@ -231,17 +210,19 @@ static int backtest_all(struct backtest *backtest, const struct backtest_options
 		fprintf(stderr, "xlstmctl backtest: %llu readings were refused as late or double\n",
 			(unsigned long long)feed_refused(backtest->feed));
 	set_seasons(backtest);
-	r = backtest_report(options, backtest->scorer, now() - began, stdout);
+	r = backtest_report(
+		options, backtest->scorer, text_span(&backtest->model_name), now() - began, stdout);
 	return r < 0 ? fail(options, r) : VERB_OK;
 }
 
 int backtest_run(int argc, char **argv) {
 	struct backtest_options options;
 	int status = backtest_options_parse(&options, argc, argv);
-	if (status >= 0)
-		return status;
-	struct backtest backtest;
-	status = backtest_all(&backtest, &options);
-	backtest_close(&backtest);
+	if (status < 0) {
+		struct backtest backtest;
+		status = backtest_all(&backtest, &options);
+		backtest_close(&backtest);
+	}
+	backtest_options_finish(&options);
 	return status;
 }

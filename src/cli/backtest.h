@@ -2,6 +2,7 @@
 #ifndef CLI_BACKTEST_H
 #define CLI_BACKTEST_H
 
+#include "config.h"
 #include "engine.h"
 #include "options.h"
 
@@ -15,7 +16,7 @@ struct backtest_options {
 	const char *channels; /* columns, separated by commas; NULL: all others */
 	const char *detector_column; /* NULL: the file is one detector */
 	bool wide; /* each column is a detector */
-	const char *model; /* file of weights; NULL: the one that ships, where there is one */
+	const char *model; /* file of weights, "auto" or "none" */
 	const char *missing; /* cells that mean no value, separated by commas */
 	int64_t step_ms; /* 0: inferred */
 	struct forecast_options forecast;
@@ -26,10 +27,12 @@ struct backtest_options {
 	const char *forecasts; /* file for the forecasts themselves; NULL: none */
 	uint64_t forecast_every;
 	bool json;
+	struct config *config; /* of --config, which owns some of the texts above; NULL: none */
 };
 
 /* Reads the command line; what is wrong with it is said on standard error. -1: go on; else the exit
  * status, VERB_OK after --help. */
 int backtest_options_parse(struct backtest_options *options, int argc, char **argv);
+void backtest_options_finish(struct backtest_options *options);
 
 #endif

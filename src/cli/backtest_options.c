@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backtest.h"
+#include "config_source.h"
 #include "error.h"
 #include "num.h"
 #include "timestamp.h"
@@ -23,7 +24,9 @@ static const char usage[] =
 	"      --missing A,B,...    cells that mean \"no value\" (empty ones always do)\n"
 	"      --season N,M         seasons in steps, the shorter first (found)\n"
 	"      --horizons A,B,...   steps ahead to be scored (1,24)\n"
-	"      --model FILE         the network's weights, or none (those that ship)\n"
+	"      --config FILE        experts, model and the first source's seasons from the\n"
+	"                           daemon's configuration; later options override it\n"
+	"      --model FILE         the network's weights, or none (auto: installed)\n"
 	"      --experts A,B,...    experts that take part (all)\n"
 	"      --zscore-rows N      scores in deviations over the first N rows\n"
 	"      --score-from ROW     first row whose forecasts are scored (0)\n"
@@ -44,6 +47,7 @@ enum option_code {
 	OPTION_HORIZONS,
 	OPTION_EXPERTS,
 	OPTION_MODEL,
+	OPTION_CONFIG,
 	OPTION_ZSCORE_ROWS,
 	OPTION_SCORE_FROM,
 	OPTION_SCORE_TO,
@@ -62,15 +66,16 @@ static const struct option long_options[] = {
 	{ "season",                   required_argument, NULL, OPTION_SEASON },
 	{ "horizons",		      required_argument, NULL, OPTION_HORIZONS },
 	{ "experts",                   required_argument, NULL, OPTION_EXPERTS },
-	{ "model", required_argument, NULL, OPTION_MODEL },
-	{ "zscore-rows",                 required_argument, NULL, OPTION_ZSCORE_ROWS },
-	{ "score-from",                   required_argument, NULL, OPTION_SCORE_FROM },
-	{ "score-to",		      required_argument, NULL, OPTION_SCORE_TO },
-	{ "forecasts",required_argument, NULL, OPTION_FORECASTS },
-	{ "forecast-every",         required_argument, NULL, OPTION_FORECAST_EVERY },
-	{ "json",               no_argument, NULL, OPTION_JSON },
-	{ "help",		   no_argument, NULL, 'h' },
-	{ 0		     },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "model",                 required_argument, NULL, OPTION_MODEL },
+	{ "zscore-rows",                   required_argument, NULL, OPTION_ZSCORE_ROWS },
+	{ "score-from",                      required_argument, NULL, OPTION_SCORE_FROM },
+	{ "score-to",required_argument, NULL, OPTION_SCORE_TO },
+	{ "forecasts",         required_argument, NULL, OPTION_FORECASTS },
+	{ "forecast-every",               required_argument, NULL, OPTION_FORECAST_EVERY },
+	{ "json",		   no_argument, NULL, OPTION_JSON },
+	{ "help",		      no_argument, NULL, 'h' },
+	{ 0},
 };
 
 static int read_count(const char *text, uint64_t *ret_count) {
@@ -97,6 +102,24 @@ static int read_list(
 	return 0;
 }
 
+/* What the daemon would forecast with: 0, or an error that has been said. */
+static int take_config(struct backtest_options *options, const char *path) {
+	struct text problems = { 0 };
+	config_destroy(options->config);
+	options->config = NULL;
+	int r = config_load(path, &problems, &options->config);
+	fprintf(stderr, "%.*s", SPAN_PRINT(text_span(&problems)));
+	text_finish(&problems);
+	if (r < 0)
+		return r;
+
+	const struct config *config = options->config;
+	options->model = config->forecast.model;
+	if (config->source_count > 0)
+		return config_forecast_options(config, &config->sources[0], &options->forecast);
+	return config_experts(config, &options->forecast.experts);
+}
+
 /* Takes one option. 0 or an error. */
 static int take_option(struct backtest_options *options, int code, const char *argument) {
 	uint32_t count;
@@ -116,6 +139,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_EXPERTS:
 		return expert_mask_read(span_text(argument), &options->forecast.experts);
 	case OPTION_MODEL: options->model = argument; return 0;
+	case OPTION_CONFIG: return take_config(options, argument);
 	case OPTION_ZSCORE_ROWS: return read_count(argument, &options->zscore_rows);
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);
 	case OPTION_SCORE_TO: return read_count(argument, &options->score_to);
@@ -130,6 +154,7 @@ static void default_options(struct backtest_options *options) {
 	*options = (struct backtest_options){
 		.horizons = {1, 24},
 		.horizons_count = 2,
+		.model = "auto",
 		.score_to = UINT64_MAX,
 		.forecast_every = 1,
 	};
@@ -182,4 +207,8 @@ int backtest_options_parse(struct backtest_options *options, int argc, char **ar
 	options->file = argv[optind];
 	int status = check_options(options);
 	return status == VERB_OK ? -1 : status;
+}
+
+void backtest_options_finish(struct backtest_options *options) {
+	config_destroy(options->config);
 }

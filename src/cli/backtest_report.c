@@ -89,10 +89,12 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 }
 
 static int report_json(const struct backtest_options *options, const struct scorer *scorer,
-	double seconds, FILE *file) {
+	struct span model, double seconds, FILE *file) {
 	struct text json = { 0 };
 	text_add(&json, SPAN("{\"file\":"));
 	text_add_json_string(&json, span_text(options->file));
+	text_add(&json, SPAN(",\"model\":"));
+	text_add_json_string(&json, model);
 	text_add_format(&json, ",\"rows\":%llu,\"channels\":%zu,\"scored_rows\":%llu,",
 		(unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
 		(unsigned long long)scorer_scored_rows(scorer));
@@ -149,10 +151,12 @@ static void print_result(FILE *file, uint32_t h, const struct result *result) {
 }
 
 static void report_table(const struct backtest_options *options, const struct scorer *scorer,
-	double seconds, FILE *file) {
-	fprintf(file, "%s: %llu rows, %zu series, %llu rows scored, %.1f s, %.0f MB\n\n",
+	struct span model, double seconds, FILE *file) {
+	fprintf(file,
+		"%s: %llu rows, %zu series, %llu rows scored, network %.*s, %.1f s, %.0f MB\n\n",
 		options->file, (unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
-		(unsigned long long)scorer_scored_rows(scorer), seconds, peak_rss_mb());
+		(unsigned long long)scorer_scored_rows(scorer), SPAN_PRINT(model), seconds,
+		peak_rss_mb());
 	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %8s\n", "steps", "MSE", "MAE", "MASE",
 		"pinball", "coverage80", "at last", "skill");
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
@@ -163,9 +167,9 @@ static void report_table(const struct backtest_options *options, const struct sc
 }
 
 int backtest_report(const struct backtest_options *options, const struct scorer *scorer,
-	double seconds, FILE *file) {
+	struct span model, double seconds, FILE *file) {
 	if (options->json)
-		return report_json(options, scorer, seconds, file);
-	report_table(options, scorer, seconds, file);
+		return report_json(options, scorer, model, seconds, file);
+	report_table(options, scorer, model, seconds, file);
 	return 0;
 }

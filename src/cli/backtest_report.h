@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* Prints the result as JSON or as tables for people. 0 or -ENOMEM. */
+/* model: name of the network. Prints the result as JSON or as tables for people. 0 or -ENOMEM. */
 int backtest_report(const struct backtest_options *options, const struct scorer *scorer,
-	double seconds, FILE *file);
+	struct span model, double seconds, FILE *file);
 
 #endif
