@@ -290,7 +290,7 @@ void engine_apply(
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct batch_item *item = &batch->items[i];
 		for (uint32_t c = 0; c < item->forecaster.channels; c++) {
-			if (!tick_includes(&item->tick, c))
+			if (!tick_includes(&item->tick, c) || item->outlooks[c].seen == 0)
 				continue;
 			struct forecast forecast = forecast_of(item, c);
 			on_forecast(user, item->detector, c, &item->tick, &forecast);

@@ -75,9 +75,9 @@ size_t engine_fill(struct engine *engine, struct batch *batch);
 /* Learns from and forecasts at every tick of the batch. */
 void batch_run(struct batch *batch);
 
-/* Called for each channel that a tick included, in the order of the batch. forecast and what it
- * points to are valid during the call. tick_newest: no later tick of the detector was known when
- * the batch was filled, so that this forecast is news. */
+/* Called for each channel that a tick included and that has had a value by now, in the order of the
+ * batch. forecast and what it points to are valid during the call. tick->newest: no later tick of the
+ * detector was known, so that this forecast is news. */
 typedef void (*engine_forecast_fn)(void *user, struct detector *detector, uint32_t channel,
 	const struct tick *tick, const struct forecast *forecast);
 
