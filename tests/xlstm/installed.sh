@@ -17,42 +17,50 @@ pc=$(find "$folder/root" -name xlstm.pc)
 export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$folder/root"
 libraries=$folder/root$(PKG_CONFIG_SYSROOT_DIR= pkg-config --variable=libdir xlstm)
 
-# A program of the page: the block of C that starts with its name.
-program() {
-	awk -v name="/* $1 */" '/^```/ { on = 0 } on; was == "```c" && $0 == name { on = 1 } { was = $0 }' \
-		"$source/docs/model.md" >"$folder/$1"
-	[ -s "$folder/$1" ] || { echo "docs/model.md has no $1"; exit 1; }
+# A block of the page: of the language $1, from the first line that begins with $2.
+block() {
+	awk -v fence="\`\`\`$1" -v start="$2" '/^```/ { on = 0 }
+		on; was == fence && index($0, start) == 1 && !on { on = 1; print } { was = $0 }' \
+		"$source/docs/model.md" >"$folder/block"
+	[ -s "$folder/block" ] || { echo "docs/model.md has no block with $2"; exit 1; }
+	cat "$folder/block"
 }
 
 # Both waves of follow.c, forecast from what was seen, then from its own forecasts.
 check() {
 	awk 'function off(a, b) { return a > b ? a - b : b - a }
-		$1 > 30 && (off($2, $3) > 0.15 || off($4, $5) > 0.15) { print "wrong: " $0; bad = 1 }
-		END { exit bad || NR != 60 }' "$1"
+		NF == 5 && $1 > 30 && (off($2, $3) > 0.15 || off($4, $5) > 0.15) {
+			print "wrong: " $0
+			bad = 1
+		}
+		NF == 5 { lines++ }
+		END { exit bad || lines != 60 }' "$1"
 }
 
-program learn.c
-program follow.c
+# The page's own commands, with the compiler and the flags of this build; then the same with the
+# static library.
+cd "$folder"
+mkdir bin shared static
+printf '#!/bin/sh\nPATH=%s exec %s -std=c11 -Wall -Wextra -Werror "$@"\n' "$PATH" "$*" >bin/cc
+chmod +x bin/cc
+block c '/* learn.c */' >shared/learn.c
+block c '/* follow.c */' >shared/follow.c
+block sh 'cc learn.c' >shared/commands
+cp shared/* static
+sed -i 's/--libs/--static --libs/; s/\$(\(pkg-config[^)]*\))/$(\1 | sed s,-lxlstm,-l:libxlstm.a,)/' \
+	static/commands
 for kind in shared static; do
-	if [ $kind = shared ]; then
-		libs=$(pkg-config --libs xlstm)
-	else
-		libs=$(pkg-config --libs --static xlstm | sed 's/-lxlstm/-l:libxlstm.a/')
-	fi
-	for name in learn follow; do
-		# shellcheck disable=SC2046,SC2086
-		"$@" -std=c11 -Wall -Wextra -Werror "$folder/$name.c" -o "$folder/$name-$kind" \
-			$(pkg-config --cflags xlstm) $libs -lm
-	done
-	LD_LIBRARY_PATH=$libraries "$folder/learn-$kind" "$folder/$kind.safetensors"
-	LD_LIBRARY_PATH=$libraries "$folder/follow-$kind" "$folder/$kind.safetensors" >"$folder/$kind"
-	check "$folder/$kind"
+	(
+		cd $kind
+		PATH=$folder/bin:$PATH LD_LIBRARY_PATH=$libraries sh -eu commands >output
+		check output
+	)
 done
-if ldd "$folder/learn-static" | grep libxlstm; then
+if ldd static/learn | grep libxlstm; then
 	exit 1
 fi
-ldd "$folder/learn-shared" | grep -q 'libxlstm\.so\.0'
-cmp "$folder/shared.safetensors" "$folder/static.safetensors"
+ldd shared/learn | grep -q 'libxlstm\.so\.0'
+cmp shared/waves.safetensors static/waves.safetensors
 
 nm -D --defined-only "$libraries/libxlstm.so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
 	grep -v '^__\(odr_\)\?asan' | sort >"$folder/exported"
