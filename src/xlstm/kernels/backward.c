@@ -2,8 +2,7 @@
 /* Derivatives of the pointwise parts. */
 #include "functions.h"
 #include "kernels.h"
-
-#include <math.h>
+#include "moments.h"
 
 /* silu(x) and its derivative. */
 static inline vec silu_and_slope(vec x, vec *ret_slope) {
@@ -76,26 +75,6 @@ void KERNEL(skip_and_gate_backward)(float *dh, float *ds, float *dz, float *dski
 	}
 }
 
-struct moments {
-	float mean, scale; /* scale: 1 / sqrt(variance + epsilon) */
-};
-
-static struct moments moments_of(const float *x, size_t group, float epsilon) {
-	vec sum = { 0 }, squares = { 0 };
-	for (size_t i = 0; i < group; i += LANES)
-		sum += vec_load_up_to(x + i, group - i);
-	float mean = vec_sum(sum) / (float)group;
-	size_t i = 0;
-	for (; i + LANES <= group; i += LANES) {
-		vec off = vec_load(x + i) - mean;
-		squares += off * off;
-	}
-	float total = vec_sum(squares);
-	for (; i < group; i++)
-		total += (x[i] - mean) * (x[i] - mean);
-	return (struct moments){ mean, 1.0f / sqrtf(total / (float)group + epsilon) };
-}
-
 /* With u = (x - mean) * scale and g = dy * (1 + gain):
  * dx = scale * (g - mean(g) - u * mean(g * u)). */
 static void group_backward(float *dx, float *dgain, const float *x, const float *gain,
@@ -126,13 +105,8 @@ static void group_backward(float *dx, float *dgain, const float *x, const float 
 /* With u = x * scale and g = dy * gain: dx = scale * (g - u * mean(g * u)). */
 static void rms_group_backward(float *dx, float *dgain, const float *x, const float *gain,
 	const float *dy, size_t group, float epsilon) {
-	vec squares = { 0 }, product = { 0 };
-
-	for (size_t i = 0; i < group; i += LANES) {
-		vec at = vec_load_up_to(x + i, group - i);
-		squares += at * at;
-	}
-	float scale = 1.0f / sqrtf(vec_sum(squares) / (float)group + epsilon);
+	vec product = { 0 };
+	float scale = 1.0f / sqrtf(squares_around(0.0f, x, group) / (float)group + epsilon);
 	for (size_t i = 0; i < group; i += LANES) {
 		size_t left = group - i;
 		vec d = vec_load_up_to(dy + i, left), u = vec_load_up_to(x + i, left) * scale;
@@ -173,49 +147,5 @@ void KERNEL(blocks_of_4_gradient)(float *dw, const float *x, const float *dy, si
 		SPREAD(2);
 		SPREAD(3);
 #undef SPREAD
-	}
-}
-
-/* The input that tap `tap` of step t meets: from before the window while t + tap is small. */
-static inline const float *input_at(const struct conv_window *conv, size_t t, size_t tap) {
-	size_t past = conv->taps - 1;
-	if (t + tap < past)
-		return conv->window + (t + tap) * conv->channels;
-	return conv->x.values + (t + tap - past) * conv->x.stride;
-}
-
-void KERNEL(conv_window)(float *y, const struct conv_window *conv) {
-	size_t channels = conv->channels;
-	for (size_t t = 0; t < conv->steps; t++, y += channels)
-		for (size_t i = 0; i < channels; i += LANES) {
-			size_t left = channels - i;
-			vec sum = vec_load_up_to(conv->bias + i, left);
-			for (size_t tap = 0; tap < conv->taps; tap++)
-				sum += vec_load_up_to(input_at(conv, t, tap) + i, left) *
-				       vec_load_up_to(conv->weight + tap * channels + i, left);
-			vec_store_up_to(y + i, sum, left);
-		}
-}
-
-static void add_product(float *y, const float *a, const float *b, size_t count) {
-	for (size_t i = 0; i < count; i += LANES) {
-		size_t left = count - i;
-		vec sum = vec_load_up_to(y + i, left) +
-			  vec_load_up_to(a + i, left) * vec_load_up_to(b + i, left);
-		vec_store_up_to(y + i, sum, left);
-	}
-}
-
-void KERNEL(conv_window_backward)(struct rows dx, float *dweight, float *dbias, const float *dy,
-	const struct conv_window *conv) {
-	size_t channels = conv->channels, past = conv->taps - 1;
-	for (size_t t = 0; t < conv->steps; t++, dy += channels) {
-		KERNEL(add)(dbias, dy, channels);
-		for (size_t tap = 0; tap < conv->taps; tap++) {
-			add_product(dweight + tap * channels, dy, input_at(conv, t, tap), channels);
-			if (t + tap >= past)
-				add_product(dx.values + (t + tap - past) * dx.stride, dy,
-					conv->weight + tap * channels, channels);
-		}
 	}
 }

@@ -16,8 +16,8 @@
  */
 #include "functions.h"
 #include "kernels.h"
+#include "moments.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { CHUNK = MLSTM_CHUNK };
@@ -184,13 +184,6 @@ static float dot_product(const float *a, const float *b, size_t count) {
 	vec sum = { 0 };
 	for (size_t i = 0; i < count; i += LANES)
 		sum += vec_load_up_to(a + i, count - i) * vec_load_up_to(b + i, count - i);
-	return vec_sum(sum);
-}
-
-static float sum_of(const float *a, size_t count) {
-	vec sum = { 0 };
-	for (size_t i = 0; i < count; i += LANES)
-		sum += vec_load_up_to(a + i, count - i);
 	return vec_sum(sum);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "functions.h"
 #include "kernels.h"
-
-#include <math.h>
+#include "moments.h"
 
 #define MAP(name)                                                                                  \
 	void KERNEL(name)(float *y, const float *x, size_t count) {                                \
@@ -65,36 +64,13 @@ void KERNEL(skip_and_gate)(
 	}
 }
 
-static float sum_of(const float *x, size_t width) {
-	vec sum = { 0 };
-	for (size_t i = 0; i < width; i += LANES)
-		sum += vec_load_up_to(x + i, width - i);
-	return vec_sum(sum);
-}
-
-/* Of squared distances from `centre`. */
-static float squares_around(float centre, const float *x, size_t width) {
-	vec sum = { 0 };
-	size_t i = 0;
-	for (; i + LANES <= width; i += LANES) {
-		vec off = vec_load(x + i) - centre;
-		sum += off * off;
-	}
-	float total = vec_sum(sum);
-	for (; i < width; i++)
-		total += (x[i] - centre) * (x[i] - centre);
-	return total;
-}
-
 void KERNEL(norm)(
 	float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
 	for (size_t at = 0; at < width; at += group) {
-		float mean = sum_of(x + at, group) / (float)group;
-		float variance = squares_around(mean, x + at, group) / (float)group;
-		float scale = 1.0f / sqrtf(variance + epsilon);
+		struct moments moments = moments_of(x + at, group, epsilon);
 		for (size_t i = 0; i < group; i += LANES) {
 			size_t left = group - i;
-			vec off = (vec_load_up_to(x + at + i, left) - mean) * scale;
+			vec off = (vec_load_up_to(x + at + i, left) - moments.mean) * moments.scale;
 			vec scaled = off + off * vec_load_up_to(gain + at + i, left);
 			vec_store_up_to(y + at + i, scaled, left);
 		}
