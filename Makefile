@@ -37,6 +37,7 @@ check-gcc: build
 check-clang: deps
 	@[ -f $(BUILD)-clang/build.ninja ] || CC=clang meson setup $(BUILD)-clang \
 		-Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
+	ninja -C $(BUILD)-clang
 	meson test -C $(BUILD)-clang --print-errorlogs --timeout-multiplier 5
 
 # Whatever runs on more than one thread, with the thread sanitizer.
