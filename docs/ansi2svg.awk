@@ -31,6 +31,10 @@ function style(codes,  parts, count, i) {
 		if (parts[i] == "" || parts[i] == 0) { ink = ""; ground = ""; bold = 0; reverse = 0 }
 		else if (parts[i] == 1) bold = 1
 		else if (parts[i] == 7) reverse = 1
+		else if (parts[i] == 22) bold = 0
+		else if (parts[i] == 27) reverse = 0
+		else if (parts[i] == 39) ink = ""
+		else if (parts[i] == 49) ground = ""
 		else if (parts[i] == 38) { ink = parts[i + 2]; i += 2 }
 		else if (parts[i] == 48) { ground = parts[i + 2]; i += 2 }
 	}
