@@ -13,11 +13,13 @@
 #include "timing.h"
 
 #include <mosquitto.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +73,7 @@ static pid_t start_subscriber(int port) {
 
 	if (pid != 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mosquitto_lib_init();
 	struct mosquitto *mosquitto = mosquitto_new(NULL, true, NULL);
 	mosquitto_message_callback_set(mosquitto, on_message);
