@@ -59,17 +59,21 @@ static size_t larger(size_t a, size_t b) {
 }
 
 /*
- * Parts whose series do not meet are worked off a few series at a time, so that what is computed
- * is still in the cache when it is used. The sLSTM wants all series at once: its steps follow each
- * other, and the more series share one, the better.
+ * Series never meet, so parts are worked off a few series at a time: what is computed is still in
+ * the cache when it is used. An sLSTM's steps follow each other, and a step's products want a few
+ * series: as many as fill a tile of the kernels.
  */
-enum { SLICE_TOKENS = 128 };
+enum { SLICE_TOKENS = 128, SLICE_SERIES = 8 };
+
+static size_t smaller(size_t a, size_t b) {
+	return a < b ? a : b;
+}
 
 static size_t slice_series(const struct part *part, size_t series, size_t steps) {
-	if (!part->feedforward && part->layout->kind == XLSTM_SLSTM)
-		return series;
 	size_t some = SLICE_TOKENS / steps;
-	return some < 1 ? 1 : some < series ? some : series;
+	if (!part->feedforward && part->layout->kind == XLSTM_SLSTM)
+		some = SLICE_SERIES;
+	return smaller(larger(some, 1), series);
 }
 
 static size_t slice_saved(const struct part *part, size_t series, size_t steps) {
@@ -89,8 +93,10 @@ static size_t part_scratch(const struct part *part, size_t series, size_t steps)
 	size_t tokens = larger(SLICE_TOKENS, steps);
 	if (part->feedforward)
 		return feedforward_pass_scratch(part->layout, part->layout->width, tokens);
-	if (part->layout->kind == XLSTM_SLSTM)
-		return slstm_pass_scratch(part->layout, series, series * steps);
+	if (part->layout->kind == XLSTM_SLSTM) {
+		size_t some = slice_series(part, series, steps);
+		return slstm_pass_scratch(part->layout, some, some * steps);
+	}
 	return mlstm_pass_scratch(part->layout, tokens);
 }
 
@@ -250,10 +256,6 @@ static struct pass slice_of(const struct pass *pass, size_t first, size_t series
 	slice.rows = pass->rows + first;
 	slice.starts = pass->starts + first * pass->state_floats;
 	return slice;
-}
-
-static size_t smaller(size_t a, size_t b) {
-	return a < b ? a : b;
 }
 
 static void part_forward(const struct xlstm_model *model, const struct part *part,
