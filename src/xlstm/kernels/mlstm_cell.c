@@ -37,9 +37,10 @@ static float normaliser_step(
 	vec sum = { 0 };
 	for (size_t i = 0; i < units; i += LANES) {
 		size_t left = units - i;
-		vec next = keep * vec_load_up_to(n + i, left) + take * vec_load_up_to(k + i, left);
+		vec added = take * vec_load_up_to(k + i, left);
+		vec next = vec_fma(vec_all(keep), vec_load_up_to(n + i, left), added);
 		vec_store_up_to(n + i, next, left);
-		sum += next * vec_load_up_to(q + i, left);
+		sum = vec_fma(next, vec_load_up_to(q + i, left), sum);
 	}
 	return vec_sum(sum);
 }
@@ -101,7 +102,7 @@ static inline __attribute__((always_inline)) void columns_step(const struct head
 	const size_t bytes = half ? sizeof(uint16_t) : sizeof(float);
 	const float *v = head->v + first;
 	float *h = head->h + first;
-	vec value[4], sum[4];
+	vec value[4], sum[4], keep = vec_all(head->keep);
 	bits_vec noise = { 0 };
 
 	if (half)
@@ -113,13 +114,14 @@ static inline __attribute__((always_inline)) void columns_step(const struct head
 	}
 	for (size_t i = 0; i < head->units; i++) {
 		size_t row = (i * head->units + first) * bytes;
-		float weight = head->take * head->k[i], read = head->q[i];
+		float weight = head->take * head->k[i];
+		vec read = vec_all(head->q[i]);
 #pragma GCC unroll 4
 		for (size_t j = 0; j < vectors; j++) {
 			size_t at = row + j * LANES * bytes;
 			vec c = load_memory(head->matrix + at, half, part);
-			c = head->keep * c + weight * value[j];
-			sum[j] += c * read;
+			c = vec_fma(keep, c, weight * value[j]);
+			sum[j] = vec_fma(c, read, sum[j]);
 			if (half)
 				noise += LANES * GOLDEN;
 			store_memory(head->matrix + at, c, noise, half, part);

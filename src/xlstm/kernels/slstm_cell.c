@@ -24,8 +24,8 @@ static inline __attribute__((always_inline)) void cell_at(
 	m = vec_if_zero(n, input, vec_max(input, kept));
 
 	vec c_before = vec_load_up_to(step->cell + at, left), n_before = n;
-	vec c = keep * c_before + take * candidate;
-	n = keep * n + take;
+	vec c = vec_fma(keep, c_before, take * candidate);
+	n = vec_fma(keep, n, take);
 	/* sigmoid(output) * c / n in one division. */
 	vec e = vec_exp_minus_abs(output);
 	vec open = vec_if_less(output, (vec){ 0 }, e, one);

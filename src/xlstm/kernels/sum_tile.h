@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) void sum_tile(vec sum[TILE_ROWS][TI
 			vec w = part ? vec_load_part(at, part) : vec_load(at);
 #pragma GCC unroll 8
 			for (size_t r = 0; r < rows; r++)
-				sum[r][v] += w * factor[r * a.row];
+				sum[r][v] = vec_fma(w, vec_all(factor[r * a.row]), sum[r][v]);
 		}
 	}
 }

@@ -46,6 +46,20 @@ static inline vec vec_abs(vec v) {
 	return (vec)(vec_bits(v) & 0x7fffffff);
 }
 
+/*
+ * a * b + c. Written out where code exists in several variants and must give the same bits in all:
+ * of a sum of two products compilers contract the one or the other.
+ */
+static inline vec vec_fma(vec a, vec b, vec c) {
+#if defined(__AVX512F__)
+	return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+	return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+	return a * b + c;
+#endif
+}
+
 #if defined(__AVX512F__)
 
 /* n < LANES values; the other lanes are zero. */
