@@ -12,6 +12,7 @@
 /* Step of a position when a quantile was on the wrong side, at lead 1; labels of long leads
  * overlap, so that h wrong ones in a row are one event: the step falls with the lead. */
 #define POSITION_RATE 0.03
+#define POSITION_FALL 0.4
 
 /* Quantiles of the normal distribution in units of its mean absolute deviation, sqrt(2/pi). */
 static const double normal[QUANTILES] = { -1.60619, -1.05483, -0.65724, -0.31752, 0, 0.31752,
@@ -22,7 +23,7 @@ double quantile_level(int i) {
 }
 
 static double position_rate(uint32_t h) {
-	return POSITION_RATE / sqrt((double)h);
+	return POSITION_RATE * pow((double)h, -POSITION_FALL);
 }
 
 /* Positions that have crossed change places, so that each goes on answering for its own level. */
