@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Turns a frame of `xlstmctl watch --frame` into an SVG picture:
-#
-#     gawk -f tests/support/forecasts.awk | TZ=UTC xlstmctl watch --read - --frame 110x30 |
-#         gawk -f docs/ansi2svg.awk >docs/watch.svg
+# Turns a frame of `xlstmctl watch --frame` into an SVG picture; draw.sh uses it.
 #
 # Knows what frames are made of: 256 colours, bold, reverse, Braille, lower blocks and lines.
 # Needs gawk in a UTF-8 locale.
