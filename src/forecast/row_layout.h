@@ -60,6 +60,7 @@ struct row_head {
 	struct seasonal seasonal[SEASONAL_SLOTS];
 	double smooth; /* level of the smoothing expert */
 	double anomaly; /* of the last observation */
+	double widening; /* of the predicted range, learned from what left it */
 };
 
 struct row_layout {

@@ -7,8 +7,13 @@
 #define ERROR_MAX 20.0
 
 /* The predicted range ends this many times as far from the median as the 80% interval: where the
- * 99.9% interval of a normal distribution would. */
-#define RANGE 2.5677
+ * 99.9% interval of a normal distribution would. It widens by RANGE_STEP when a value has left it, and
+ * narrows so slowly that in the long run RANGE_MISSES of the values do, whatever their tails. */
+#define RANGE        2.5677
+#define RANGE_STEP   1.0
+#define RANGE_MISSES 0.001
+#define RANGE_LEAST  -1.0
+#define RANGE_MOST   20.0
 
 /* Last season's value for now, as it could have been forecast h ticks ago; the last value of then
  * if there is no season. NAN if the past does not reach so far. */
@@ -19,11 +24,18 @@ static double season_ago(const struct row *row, uint32_t h) {
 }
 
 /* 0..1 inside the predicted range, above 1 outside. */
-static double anomaly(const struct pending *pending, double y) {
+static double anomaly(const struct row_head *head, const struct pending *pending, double y) {
 	double median = (double)pending->quantiles[QUANTILE_MEDIAN];
 	double edge = (double)pending->quantiles[y > median ? QUANTILES - 1 : 0];
-	double reach = RANGE * fabs(edge - median), distance = fabs(y - median);
+	double reach = (RANGE + head->widening) * fabs(edge - median);
+	double distance = fabs(y - median);
 	return distance == 0 ? 0 : distance / fmax(reach, 1e-9 * distance);
+}
+
+static void judge(struct row_head *head, const struct pending *pending, double y) {
+	head->anomaly = anomaly(head, pending, y);
+	head->widening += RANGE_STEP * ((head->anomaly > 1) - RANGE_MISSES);
+	head->widening = fmax(fmin(head->widening, RANGE_MOST), RANGE_LEAST);
 }
 
 static void settle_lead(const struct row *row, uint32_t h, const struct pending *pending) {
@@ -39,7 +51,7 @@ static void settle_lead(const struct row *row, uint32_t h, const struct pending 
 	tally_add(&row->tallies[h - 1], y, (double)pending->mean, pending->quantiles, season,
 		origin->scale);
 	if (h == 1)
-		row->head->anomaly = anomaly(pending, y);
+		judge(row->head, pending, y);
 }
 
 void settle(const struct row *row, uint32_t waiting) {

@@ -288,6 +288,31 @@ static void every_linear_expert_learns(void **unused) {
 	bed_destroy(bed);
 }
 
+/* Values leave the predicted range about once in a thousand, whatever their tails; one that lies far
+ * outside is above 1, and the range is soon as it was. */
+static void few_values_are_anomalous_and_those_far_off_are(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create();
+	struct random random;
+	int outside[CHANNELS] = { 0 };
+	random_init(&random, 11);
+	for (int t = 0; t < 6000; t++) {
+		double normal = random_normal(&random);
+		double heavy = random_normal(&random) / fmax(fabs(random_normal(&random)), 0.05);
+		bed_step(bed, normal, heavy);
+		for (int c = 0; c < CHANNELS && t >= 1000; c++)
+			outside[c] += bed->outlooks[c].anomaly > 1;
+	}
+	for (int c = 0; c < CHANNELS; c++)
+		assert_in_range(outside[c], 1, 15);
+	bed_step(bed, 30, 0);
+	assert_true(bed->outlooks[0].anomaly > 3);
+	assert_true(bed->outlooks[1].anomaly < 1);
+	bed_step(bed, NAN, 0);
+	assert_true(bed->outlooks[0].anomaly == 0);
+	bed_destroy(bed);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_reading_gives_a_forecast),
@@ -301,6 +326,7 @@ int main(void) {
 		cmocka_unit_test(the_future_changes_nothing),
 		cmocka_unit_test(a_period_of_the_machine_is_found),
 		cmocka_unit_test(every_linear_expert_learns),
+		cmocka_unit_test(few_values_are_anomalous_and_those_far_off_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
