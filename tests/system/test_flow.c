@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process.h"
+#include "scene.h"
 #include "timing.h"
 
 #include <math.h>
@@ -19,25 +19,11 @@
 	"[source traffic]\ntopic = traffic/{detector}\nformat = json\nstep = 60s\n"                \
 	"channels = speed, volume\n"
 
-static struct broker broker;
-static struct process process;
-static struct peer peer;
-
 static int start(void **state) {
 	(void)state;
-	system_broker(&broker, &(struct broker_options){ 0 });
-	process_create(&process, &broker, CONFIG);
-	peer_connect(&peer, broker.port);
+	scene_open(CONFIG);
 	process_start(&process);
 	peer_subscribe(&peer, "xlstm/#", 1);
-	return 0;
-}
-
-static int finish(void **state) {
-	(void)state;
-	peer_disconnect(&peer);
-	process_finish(&process);
-	broker_finish(&broker);
 	return 0;
 }
 
@@ -256,5 +242,5 @@ int main(void) {
 		cmocka_unit_test(the_state_topic_says_whether_we_are_there),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, scene_close);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process.h"
+#include "scene.h"
 #include "timing.h"
 
 #include <setjmp.h>
@@ -21,26 +21,12 @@
 	"[source any]\ntopic = any/{detector}\n"                                                   \
 	"[source everything]\ntopic = xlstm/#\nformat = json\n"
 
-static struct broker broker;
-static struct process process;
-static struct peer peer;
-
 static int start(void **state) {
 	(void)state;
-	system_broker(&broker, &(struct broker_options){ 0 });
-	process_create(&process, &broker, CONFIG);
-	peer_connect(&peer, broker.port);
+	scene_open(CONFIG);
 	process_start(&process);
 	peer_subscribe(&peer, "xlstm/main/#", 1);
 	await_subscribed(&peer);
-	return 0;
-}
-
-static int finish(void **state) {
-	(void)state;
-	peer_disconnect(&peer);
-	process_finish(&process);
-	broker_finish(&broker);
 	return 0;
 }
 
@@ -188,5 +174,5 @@ int main(void) {
 		cmocka_unit_test(it_still_works_for_those_it_knew),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, scene_close);
 }

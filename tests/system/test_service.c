@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process.h"
+#include "scene.h"
 #include "timing.h"
 
 #include <setjmp.h>
@@ -29,24 +29,10 @@
 #define STOP_MS 5000
 #endif
 
-static struct broker broker;
-static struct process process;
-static struct peer peer;
-
 static int start(void **state) {
 	(void)state;
-	system_broker(&broker, &(struct broker_options){ 0 });
-	process_create(&process, &broker, CONFIG);
-	peer_connect(&peer, broker.port);
+	scene_open(CONFIG);
 	peer_subscribe(&peer, "xlstm/#", 1);
-	return 0;
-}
-
-static int finish(void **state) {
-	(void)state;
-	peer_disconnect(&peer);
-	process_finish(&process);
-	broker_finish(&broker);
 	return 0;
 }
 
@@ -212,5 +198,5 @@ int main(void) {
 		cmocka_unit_test(a_damaged_database_is_refused_and_not_touched),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, scene_close);
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYSTEM_SCENE_H
+#define SYSTEM_SCENE_H
+
+#include "process.h"
+
+/* What most of these tests play with: a private broker, a daemon of it, and a peer that says and
+ * hears things. One of each in a test program. */
+extern struct broker broker;
+extern struct process process;
+extern struct peer peer;
+
+/* A broker, a daemon with this configuration that does not run yet, and a connected peer. */
+void scene_open(const char *configuration);
+
+/* Ends them all; a teardown of cmocka's. */
+int scene_close(void **state);
+
+#endif
