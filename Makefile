@@ -44,6 +44,7 @@ check-clang: deps
 check-threads: deps
 	@[ -f $(BUILD)-threads/build.ninja ] || meson setup $(BUILD)-threads \
 		-Db_sanitize=thread -Db_lundef=false -Dbench=false
+	ninja -C $(BUILD)-threads
 	meson test -C $(BUILD)-threads --print-errorlogs --timeout-multiplier 5 \
 		--suite loop --suite mqtt --suite daemon --suite system
 

@@ -40,7 +40,8 @@ struct replay {
 	int64_t progress_ms;
 	uint64_t rows, messages; /* sent */
 	uint64_t safe_rows; /* that have been acknowledged for sure */
-	uint64_t forecasts; /* received since the row was sent */
+	const struct csv_columns *columns; /* of the row that was sent last; NULL before the first */
+	uint64_t forecasts; /* of its detectors, received since it was sent */
 	uint64_t forecasts_per_row; /* as the first row had them */
 	bool connected;
 	bool lost;
@@ -49,9 +50,31 @@ struct replay {
 
 /* ---- The broker ---- */
 
+/* Whether a topic "base/forecast/.../detector/channel" is the detector's. */
+static bool topic_is_of(struct span topic, struct span detector) {
+	while (topic.length > 0 && topic.data[topic.length - 1] != '/')
+		topic.length--;
+	if (topic.length < detector.length + 2)
+		return false;
+	const char *at = topic.data + topic.length - 1 - detector.length;
+	return at[-1] == '/' && span_equal(span_of(at, detector.length), detector);
+}
+
+/* Others' forecasts pass by as well. */
+static bool answers_row(const struct replay *replay, struct span topic) {
+	const struct csv_columns *columns = replay->columns;
+	size_t detectors = !columns ? 0 : columns->options.wide ? columns->count : 1;
+
+	for (size_t i = 0; i < detectors; i++) {
+		if (topic_is_of(topic, csv_columns_detector(columns, i)))
+			return true;
+	}
+	return false;
+}
+
 static void hear(struct replay *replay, const struct mail *mail) {
 	switch (mail->kind) {
-	case MAIL_MESSAGE: replay->forecasts++; return;
+	case MAIL_MESSAGE: replay->forecasts += answers_row(replay, mail->topic); return;
 	case MAIL_CONNECTED: replay->connected = true; return;
 	case MAIL_LOST: replay->lost = true; break;
 	case MAIL_REFUSED:
@@ -273,6 +296,7 @@ static int replay_row(struct replay *replay, const struct csv_columns *columns) 
 		return broken(replay);
 
 	replay->forecasts = 0;
+	replay->columns = columns;
 	r = apart ? send_apart(replay, columns, time_ms) : send_together(replay, columns, time_ms);
 	if (r < 0)
 		return r;

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs every command of a page of the documentation, as it stands there, where it can harm nothing:
+# Runs every command of pages of the documentation, as they stand there, where it can harm nothing:
 # in name spaces of its own, so that port 1883, /etc and /var/lib are private.
 #
-#   run.sh SOURCE_ROOT BUILD_ROOT PAGE
+#   run.sh SOURCE_ROOT BUILD_ROOT PAGE...
+#
+# Manual pages take a daemon at work for granted; the others say how one is started.
 
 set -eu
-source_root=$1 build_root=$2 page=$3
+source_root=$1 build_root=$2
 separate='unshare --map-root-user --mount --net --pid --fork --kill-child --mount-proc'
 
 if [ "${XLSTMD_DOCS_INSIDE:-}" != yes ]; then
@@ -18,14 +20,17 @@ if [ "${XLSTMD_DOCS_INSIDE:-}" != yes ]; then
 	XLSTMD_DOCS_INSIDE=yes exec $separate sh "$0" "$@"
 fi
 
+shift 2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export source_root build_root page scratch
+export source_root build_root scratch
 
 {
 	cat "$source_root/tests/docs/surroundings.sh"
-	gawk -f "$source_root/tests/docs/blocks.awk" "$source_root/$page"
-	echo 'finish'
+	case $1 in *.[158]) echo 'daemon_at_work' ;; esac
+	cd "$source_root"
+	gawk -f tests/docs/blocks.awk "$@"
+	echo 'echo "all commands ran"'
 } > "$scratch/script"
 cd "$scratch"
 bash -eu "$scratch/script"

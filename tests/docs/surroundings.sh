@@ -3,13 +3,13 @@
 # What the documentation takes for granted: a Debian machine with a broker, xlstmd installed, and a
 # plant whose pumps send readings. Read by the bash that then runs a page's commands.
 
-# Where we are in the page.
-line=0
+# Where we are.
+place=''
 block() {
-	line=$1
-	echo "== $page:$line"
+	place=$1:$2
+	echo "== $place"
 }
-trap 'code=$?; [ $code = 0 ] || { echo "FAILED in the block at $page:$line"; \
+trap 'code=$?; [ $code = 0 ] || { echo "FAILED in the block at $place"; \
 	tail -n 20 "$scratch/xlstmd.log" 2>/dev/null; }; kill_all; exit $code' EXIT
 
 processes=''
@@ -18,9 +18,6 @@ kill_all() {
 		kill "$process" 2>/dev/null || true
 	done
 	wait
-}
-finish() {
-	echo "all commands of $page ran"
 }
 
 # A machine of our own: network, configuration, databases.
@@ -34,7 +31,7 @@ export PATH=$build_root/src/daemon:$build_root/src/cli:$PATH:/usr/sbin
 ln -s "$source_root" xlstmd
 
 # A broker and a plant.
-printf 'listener 1883 127.0.0.1\nallow_anonymous true\nuser root\n' > mosquitto.conf
+printf 'listener 1883 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n' > mosquitto.conf
 mosquitto -c mosquitto.conf > mosquitto.log 2>&1 &
 processes="$processes $!"
 for _ in $(seq 50); do
@@ -83,6 +80,21 @@ systemctl() {
 	daemon-reload|edit) ;;
 	*) echo "systemctl $1: the documentation's tests do not know it"; return 1 ;;
 	esac
+}
+
+# What manual pages take for granted: a daemon that follows the plant, and a file to play.
+daemon_at_work() {
+	cat >> /etc/xlstmd/xlstmd.conf <<-END
+
+	[source plant]
+	topic = plant/{site}/{detector}/{channel}
+
+	[source replay]
+	topic = replay/{detector}
+	END
+	awk 'BEGIN { print "date,load"; for (i = 0; i < 200; i++)
+		printf "%d,%.2f\n", 1790000000 + 3600 * i, 5 + sin(i / 4) }' > year.csv
+	start_daemon
 }
 journalctl() {
 	cat "$scratch/xlstmd.log"

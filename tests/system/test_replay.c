@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process.h"
+#include "scene.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -19,24 +19,17 @@
 #define GAP     10
 #define HORIZON 24
 
-static struct broker broker;
-static struct process process;
+#define CONFIG                                                                                     \
+	"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"                                      \
+	"[source replay]\ntopic = replay/{detector}\nformat = json\nstep = 15m\n"                  \
+	"season = 96\nhorizon = 24\n"
 
 static int start(void **state) {
 	(void)state;
-	system_broker(&broker, &(struct broker_options){ 0 });
-	process_create(&process, &broker,
-		"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"
-		"[source replay]\ntopic = replay/{detector}\nformat = json\nstep = 15m\n"
-		"season = 96\nhorizon = 24\n");
+	scene_open(CONFIG);
 	process_start(&process);
-	return 0;
-}
-
-static int finish(void **state) {
-	(void)state;
-	process_finish(&process);
-	broker_finish(&broker);
+	peer_subscribe(&peer, "xlstm/main/#", 1);
+	await_subscribed(&peer);
 	return 0;
 }
 
@@ -137,5 +130,5 @@ int main(void) {
 		cmocka_unit_test(the_daemon_forecasts_as_the_backtest_does),
 	};
 
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, scene_close);
 }
