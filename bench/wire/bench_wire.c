@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RUNS 7
+#define RUNS    7
 #define REPEATS 100000
 
 static double now(void) {
@@ -108,8 +108,8 @@ static int bench_put(uint32_t detectors) {
 			uint32_t channel;
 			int length = snprintf(name, sizeof(name), "site/pump%u", i);
 
-			if (registry_find_or_add_detector(registry,
-				    span_of(name, (size_t)length), &options, &detector) < 0 ||
+			if (registry_find_or_add_detector(registry, span_of(name, (size_t)length),
+				    &options, &detector) < 0 ||
 				registry_find_or_add_channel(registry, detector, SPAN("pressure"),
 					SPAN_EMPTY, &channel) < 0 ||
 				detector_put(detector, channel, arrival.now_ms, i, &arrival) < 0)

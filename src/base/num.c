@@ -182,8 +182,8 @@ int num_read_int(struct span text, int64_t *ret_value) {
 #define PLAIN_MAX 1e15
 
 /* What moves a value whose leading digit has exponent -6 to 15 to seven digits before the point. */
-static const double scales[] = { 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e-1,
-	1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9 };
+static const double scales[] = { 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0,
+	1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9 };
 #define SCALE_OF_EXPONENT_0 6
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"

@@ -40,7 +40,8 @@ struct replay {
 	int64_t progress_ms;
 	uint64_t rows, messages; /* sent */
 	uint64_t safe_rows; /* that have been acknowledged for sure */
-	const struct csv_columns *columns; /* of the row that was sent last; NULL before the first */
+	const struct csv_columns
+		*columns; /* of the row that was sent last; NULL before the first */
 	uint64_t forecasts; /* of its detectors, received since it was sent */
 	uint64_t forecasts_per_row; /* as the first row had them */
 	bool connected;

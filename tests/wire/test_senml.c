@@ -70,7 +70,7 @@ static void base_fields_go_on_until_they_change(void **state) {
 		{ "senml", "[{\"bn\":\"d/\",\"bu\":\"m\"},{\"n\":\"a\",\"v\":1}]", 0, "d a 1 m"                },
 		{ "senml",
                  "[{\"bn\":\"d/\"},{\"n\":\"a\",\"v\":1},{\"bn\":\"e/"
-                 "\"},{\"n\":\"a\",\"v\":2}]",				     0, "d a 1; e a 2"           },
+			"\"},{\"n\":\"a\",\"v\":2}]",			      0, "d a 1; e a 2"           },
 		{ "senml", "[{\"bn\":\"d/\",\"bv\":5},{\"n\":\"a\"}]",             0, "d a 5"                  },
 	};
 	(void)state;
