@@ -12,7 +12,7 @@
 
 set -eu
 
-here=$(dirname "$0")
+here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-build}
 seconds=${DEMO_SECONDS:-60}
 folder=${DEMO_FOLDER:-$(mktemp -d "${TMPDIR:-/tmp}/xlstmd-demo.XXXXXX")}
@@ -71,6 +71,9 @@ write_configuration() {
 
 	[store]
 	path = $database
+
+	[forecast]
+	model = $here/../../config/models/base-1.safetensors
 
 	[source machine]
 	topic   = demo/{detector}
