@@ -5,7 +5,7 @@ BUILD ?= build
 PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 	libuv1-dev libpaho-mqtt-dev libsqlite3-dev libopenblas-pthread-dev libjansson-dev \
 	libinih-dev libsystemd-dev zlib1g-dev libcsv-dev libcmocka-dev libmosquitto-dev \
-	mosquitto mosquitto-clients sqlite3 openssl systemd mandoc gawk iproute2 util-linux
+	mosquitto mosquitto-clients sqlite3 openssl systemd mandoc gawk iproute2 util-linux procps
 
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
