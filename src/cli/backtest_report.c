@@ -58,21 +58,24 @@ static void add_errors(struct text *json, const char *name, double mse, double m
 
 static void add_horizon(struct text *json, const struct backtest_options *options, uint32_t h,
 	struct result result) {
+	const struct {
+		const char *name;
+		double value;
+	} figures[] = {
+		{"mse",              result.mse            },
+		{ "mae",             result.mae            },
+		{ "mase",            result.mase           },
+		{ "pinball",         result.pinball        },
+		{ "coverage80",      result.coverage80     },
+		{ "coverage80_at_h", result.coverage80_last},
+		{ "skill",           result.skill          },
+	};
+
 	text_add_format(json, "{\"h\":%u,", h);
-	add_number(json, "mse", result.mse);
-	text_add_char(json, ',');
-	add_number(json, "mae", result.mae);
-	text_add_char(json, ',');
-	add_number(json, "mase", result.mase);
-	text_add_char(json, ',');
-	add_number(json, "pinball", result.pinball);
-	text_add_char(json, ',');
-	add_number(json, "coverage80", result.coverage80);
-	text_add_char(json, ',');
-	add_number(json, "coverage80_at_h", result.coverage80_last);
-	text_add_char(json, ',');
-	add_number(json, "skill", result.skill);
-	text_add_char(json, ',');
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		add_number(json, figures[i].name, figures[i].value);
+		text_add_char(json, ',');
+	}
 	add_errors(json, "without_network", result.expert_mse[EXPERT_CLOSED],
 		result.expert_mae[EXPERT_CLOSED]);
 	text_add(json, SPAN(",\"experts\":{"));

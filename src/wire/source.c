@@ -8,29 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *const format_names[] = {
-	[WIRE_AUTO] = "auto",
-	[WIRE_NUMBER] = "number",
-	[WIRE_JSON] = "json",
-	[WIRE_SENML] = "senml",
-	[WIRE_LINE_PROTOCOL] = "line-protocol",
-};
-#define FORMATS (sizeof(format_names) / sizeof(format_names[0]))
-
-int wire_format_read(struct span name, enum wire_format *ret_format) {
-	for (size_t i = 0; i < FORMATS; i++) {
-		if (span_equal(name, span_text(format_names[i]))) {
-			*ret_format = (enum wire_format)i;
-			return 0;
-		}
-	}
-	return E_NOT_FOUND;
-}
-
-const char *wire_format_name(enum wire_format format) {
-	return format_names[format];
-}
-
 static int refuse(const char **ret_problem, const char *problem) {
 	*ret_problem = problem;
 	return E_CONFIG;

@@ -25,10 +25,6 @@ enum wire_format {
 	WIRE_LINE_PROTOCOL,
 };
 
-/* "auto", "number", "json", "senml", "line-protocol". 0 or E_NOT_FOUND. */
-int wire_format_read(struct span name, enum wire_format *ret_format);
-const char *wire_format_name(enum wire_format format);
-
 /* Larger payloads are refused before anything looks at them, unless the options say otherwise. */
 #define WIRE_PAYLOAD_MAX (1024 * 1024)
 

@@ -29,19 +29,6 @@ static void wrong_options_are_refused_with_a_phrase(void **state) {
 	}
 }
 
-static void formats_have_names(void **state) {
-	enum wire_format format;
-	(void)state;
-
-	for (int i = WIRE_AUTO; i <= WIRE_LINE_PROTOCOL; i++) {
-		assert_int_equal(
-			wire_format_read(span_text(wire_format_name((enum wire_format)i)), &format),
-			0);
-		assert_int_equal(format, i);
-	}
-	assert_int_equal(wire_format_read(SPAN("xml"), &format), E_NOT_FOUND);
-}
-
 static void a_source_stands_on_its_own(void **state) {
 	char topic[] = "a/{detector}", channels[] = "x = y";
 	struct wire_source_options options = { .topic = span_text(topic),
@@ -168,7 +155,6 @@ static void auto_tells_the_formats_apart(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_options_are_refused_with_a_phrase),
-		cmocka_unit_test(formats_have_names),
 		cmocka_unit_test(a_source_stands_on_its_own),
 		cmocka_unit_test(topic_and_configuration_name_the_detector),
 		cmocka_unit_test(names_that_are_too_long_are_refused),
