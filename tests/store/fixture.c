@@ -30,10 +30,21 @@ int fixture_setup(void **state) {
 	return 0;
 }
 
+int fixture_setup_open(void **state) {
+	if (fixture_setup(state) < 0)
+		return -1;
+
+	struct fixture *fixture = *state;
+	fixture->store = fixture_open(fixture);
+	return 0;
+}
+
 int fixture_teardown(void **state) {
 	struct fixture *fixture = *state;
 	int status;
 
+	journal_finish(&fixture->journal);
+	store_close(fixture->store);
 	fixture_shell(&status, "rm -rf '%s'", fixture->folder);
 	free(fixture);
 	return status;
@@ -47,6 +58,25 @@ struct store *fixture_open(const struct fixture *fixture) {
 	if (store_open(&store, &options, &refusal) < 0)
 		fail_msg("%s: %s", fixture->path, refusal.message);
 	return store;
+}
+
+void fixture_make(const struct fixture *fixture, uint32_t pumps) {
+	struct store *store = fixture_open(fixture);
+	struct journal journal = { 0 };
+
+	for (uint32_t id = 1; id <= pumps; id++)
+		fixture_add_pump(&journal, id);
+	if (pumps > 0)
+		fixture_commit(store, &journal);
+	journal_finish(&journal);
+	store_close(store);
+}
+
+void fixture_meddle(const struct fixture *fixture, const char *sql) {
+	int status;
+
+	fixture_shell(&status, "sqlite3 '%s' \"%s\"", fixture->path, sql);
+	assert_int_equal(status, 0);
 }
 
 const char *fixture_ask(const struct fixture *fixture, const char *sql) {

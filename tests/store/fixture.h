@@ -9,16 +9,26 @@
 struct fixture {
 	char folder[64];
 	char path[96];
+	struct store *store; /* NULL unless the test began with an open database */
+	struct journal journal; /* of the test, if it likes */
 };
 
-/* A row of a cmocka test list. */
+/* A row of a cmocka test list; OPEN_TEST: with the database made and open. */
 #define FIXTURE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define OPEN_TEST(name)    cmocka_unit_test_setup_teardown(name, fixture_setup_open, fixture_teardown)
 
 int fixture_setup(void **state);
+int fixture_setup_open(void **state);
 int fixture_teardown(void **state);
 
 /* Opens the fixture's database, or fails the test. */
 struct store *fixture_open(const struct fixture *fixture);
+
+/* Makes a database with detectors pump1 to pump<pumps>. */
+void fixture_make(const struct fixture *fixture, uint32_t pumps);
+
+/* Runs a statement with the sqlite3 shell, as a stranger would. */
+void fixture_meddle(const struct fixture *fixture, const char *sql);
 
 /* The first column of the first row of `sql`, read through query.h; "NULL" for a NULL, "" for no
  * row. The result lies in a buffer that the next call overwrites. */
