@@ -26,67 +26,96 @@ static int64_t loop_now(const struct writer *writer) {
 	return (int64_t)uv_now(writer->loop);
 }
 
-/* On the write lane. */
+/* Deletes what is too old, and copies the log of a quiet daemon into the database, where it would
+ * else wait for days. */
+static int keep_house(struct write_job *job) {
+	int r = store_prune(job->store, &job->retention, job->now_ms, PRUNE_ROWS);
+
+	if (r == 0)
+		(void)store_checkpoint(job->store);
+	return r;
+}
+
+static void keep_message(struct write_job *job) {
+	snprintf(job->message, sizeof(job->message), "%s", store_message(job->store));
+}
+
+/* On the write lane. What has been committed is committed, however the housekeeping ends. */
 static void work(void *data) {
 	struct write_job *job = data;
 	uint64_t start = uv_hrtime();
 
-	job->result = job->journal ? store_commit(job->store, job->journal) : 0;
-	job->prune_more = 0;
-	if (job->result == 0 && job->prune) {
-		job->prune_more = store_prune(job->store, &job->retention, job->now_ms, PRUNE_ROWS);
-		if (job->prune_more < 0)
-			job->result = job->prune_more;
-		/* A quiet daemon's log would else wait for days to reach the database. */
-		else if (job->prune_more == 0)
-			(void)store_checkpoint(job->store);
+	job->committed = job->journal ? store_commit(job->store, job->journal) : 0;
+	if (job->committed < 0)
+		keep_message(job);
+	job->pruned = 0;
+	if (job->committed == 0 && job->prune) {
+		job->pruned = keep_house(job);
+		if (job->pruned < 0)
+			keep_message(job);
 	}
-	if (job->result < 0)
-		snprintf(job->message, sizeof(job->message), "%s", store_message(job->store));
 	store_stats(job->store, &job->stats);
 	job->busy_ns += uv_hrtime() - start;
 }
 
+/* Nothing that could be added to a damaged database would be worth anything. */
+static void end_if_damaged(struct writer *writer, int error) {
+	if (error == E_CORRUPT)
+		writer->options.fatal(writer->options.context, error);
+}
+
+/* The journal stays with the job. */
 static void note_failure(struct writer *writer, struct write_job *job) {
-	if (writer->failure != job->result)
+	if (writer->failure != job->committed)
 		log_error("database: %s (%s); keeping what is not committed and trying again",
-			error_text(job->result), job->message);
-	writer->failure = job->result;
+			error_text(job->committed), job->message);
+	writer->failure = job->committed;
+	writer->retrying = true;
 	writer->retry_ms = loop_now(writer) + writer->retry_pause_ms;
 	writer->retry_pause_ms *= 2;
 	if (writer->retry_pause_ms > RETRY_MAX_MS)
 		writer->retry_pause_ms = RETRY_MAX_MS;
-	if (job->result == E_CORRUPT)
-		writer->options.fatal(writer->options.context, job->result);
+	end_if_damaged(writer, job->committed);
 }
 
-static void note_success(struct writer *writer, struct write_job *job) {
+static void note_commit(struct writer *writer, struct write_job *job) {
 	if (writer->failure < 0)
 		log_notice("database: commits go through again");
 	writer->failure = 0;
+	writer->retrying = false;
 	writer->retry_pause_ms = RETRY_MIN_MS;
-	if (job->journal) {
-		journal_reset(job->journal);
-		writer->commits++;
-		writer->commit_ms = job->now_ms;
-	}
-	if (job->prune)
-		writer->prune_ms = loop_now(writer) +
-				   (job->prune_more > 0 ? PRUNE_PAUSE_MS : PRUNE_INTERVAL_MS);
+	writer->commits++;
+	writer->commit_ms = job->now_ms;
+	journal_reset(job->journal);
+	job->journal = NULL;
 }
 
-/* On the loop. A journal whose commit failed stays with the job. */
+/* What could not be deleted this time will be the next. */
+static void note_housekeeping(struct writer *writer, struct write_job *job) {
+	if (job->pruned < 0 && writer->prune_failure != job->pruned)
+		log_error("database: old rows could not be deleted: %s (%s); trying again later",
+			error_text(job->pruned), job->message);
+	writer->prune_failure = job->pruned < 0 ? job->pruned : 0;
+	writer->prune_ms =
+		loop_now(writer) + (job->pruned > 0 ? PRUNE_PAUSE_MS : PRUNE_INTERVAL_MS);
+	end_if_damaged(writer, job->pruned);
+}
+
+/* On the loop. */
 static void done(void *data) {
 	struct write_job *job = data;
 	struct writer *writer = job->writer;
 
 	writer->stats = job->stats;
 	writer->busy_ns = job->busy_ns;
-	writer->retrying = job->result < 0 && job->journal;
-	if (job->result < 0)
+	if (job->committed < 0) {
 		note_failure(writer, job);
-	else
-		note_success(writer, job);
+		return;
+	}
+	if (job->journal)
+		note_commit(writer, job);
+	if (job->prune)
+		note_housekeeping(writer, job);
 }
 
 /* The loop starts what is due before it waits; all that is needed is that it wakes up. */
@@ -208,9 +237,7 @@ void writer_start(struct writer *writer, bool flush, int64_t now_ms) {
 			return;
 		}
 		commit(writer);
-	} else if (job->prune) {
-		job->journal = NULL;
-	} else {
+	} else if (!job->prune) {
 		return;
 	}
 	job->retention = writer->options.retention;

@@ -31,8 +31,8 @@ struct write_job {
 	bool prune;
 	struct store_retention retention;
 	int64_t now_ms;
-	int result;
-	int prune_more; /* 1: the round is not complete */
+	int committed; /* 0, or why the journal was not */
+	int pruned; /* 1: the round is not complete, 0, or why nothing was deleted */
 	uint64_t busy_ns; /* since the start of the daemon */
 	struct store_stats stats;
 	char message[256];
@@ -51,6 +51,7 @@ struct writer {
 	int64_t prune_ms; /* next housekeeping, on the loop's clock */
 	uint64_t unstored; /* rows left out because both journals were full */
 	int failure; /* of the latest commit, 0: it went well */
+	int prune_failure; /* of the latest housekeeping */
 	struct store_stats stats; /* after the latest job */
 	uint64_t busy_ns;
 	uint64_t commits;
