@@ -9,12 +9,14 @@
 enum {
 	OPTION_CHECK_CONFIG = 256,
 	OPTION_PRINT_CONFIG,
+	OPTION_SET_ASIDE,
 };
 
 static const struct option long_options[] = {
 	{"config",        required_argument, NULL, 'c'                },
 	{ "check-config", no_argument,       NULL, OPTION_CHECK_CONFIG},
 	{ "print-config", no_argument,       NULL, OPTION_PRINT_CONFIG},
+	{ "set-aside",    no_argument,       NULL, OPTION_SET_ASIDE   },
 	{ "verbose",      no_argument,       NULL, 'v'                },
 	{ "version",      no_argument,       NULL, 'V'                },
 	{ "help",         no_argument,       NULL, 'h'                },
@@ -33,6 +35,7 @@ int arguments_read(struct arguments *arguments, int argc, char **argv) {
 		case 'h': arguments->help = true; break;
 		case OPTION_CHECK_CONFIG: arguments->check_config = true; break;
 		case OPTION_PRINT_CONFIG: arguments->print_config = true; break;
+		case OPTION_SET_ASIDE: arguments->set_aside = true; break;
 		default: return E_USAGE; /* getopt has said why */
 		}
 	}
@@ -44,7 +47,9 @@ int arguments_read(struct arguments *arguments, int argc, char **argv) {
 }
 
 void arguments_print_help(void) {
-	fputs("Usage: xlstmd [-c FILE] [--check-config] [--print-config] [--version] [-v]\n"
+	fputs("Usage: xlstmd [-c FILE] [-v]\n"
+	      "       xlstmd [-c FILE] --check-config | --print-config | --set-aside\n"
+	      "       xlstmd --version | --help\n"
 	      "\n"
 	      "Reads sensors over MQTT, forecasts each of them at every reading, publishes the\n"
 	      "forecasts over MQTT and keeps everything in SQLite.\n"
@@ -52,6 +57,8 @@ void arguments_print_help(void) {
 	      "  -c, --config FILE   read FILE instead of " DEFAULT_CONFIG "\n"
 	      "      --check-config  report every mistake in the configuration and exit\n"
 	      "      --print-config  print every key with its value and exit\n"
+	      "      --set-aside     move a damaged database out of the way, so that the next\n"
+	      "                      start makes a fresh one, and exit; nothing is deleted\n"
 	      "  -v, --verbose       log what is of interest for finding faults\n"
 	      "      --version       print the version and exit\n"
 	      "  -h, --help          print this and exit\n"

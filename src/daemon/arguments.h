@@ -14,6 +14,7 @@ struct arguments {
 	const char *config;
 	bool check_config;
 	bool print_config;
+	bool set_aside;
 	bool verbose;
 	bool version;
 	bool help;

@@ -34,6 +34,21 @@ static int read_config(const char *path, struct config **ret_config) {
 	return r;
 }
 
+static int set_aside(const struct config *config) {
+	const char *path = config->store.path;
+	struct text name = { 0 };
+
+	int r = store_set_aside(path, app_now(), &name);
+	if (r == 0)
+		printf("%s is now %.*s\n", path, SPAN_PRINT(text_span(&name)));
+	else
+		log_error("database %s: not set aside: %s", path, error_text(r));
+	text_finish(&name);
+	if (r == E_IN_USE)
+		return EXIT_STATUS_IN_USE;
+	return r == 0 ? EXIT_STATUS_OK : EXIT_STATUS_FAILED;
+}
+
 static int run(const struct arguments *arguments) {
 	struct config *config;
 	int status = EXIT_STATUS_OK;
@@ -44,6 +59,8 @@ static int run(const struct arguments *arguments) {
 
 	if (arguments->print_config) {
 		status = print_config(config);
+	} else if (arguments->set_aside) {
+		status = set_aside(config);
 	} else if (!arguments->check_config) {
 		log_set_level(
 			arguments->verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.log);

@@ -200,11 +200,19 @@ static int setup_forecasting(struct app *app) {
 	return r < 0 ? fail(r, EXIT_STATUS_FAILED, "forecasting") : 0;
 }
 
+static void tell_way_out(int error) {
+	if (error == E_CORRUPT)
+		log_notice(
+			"\"xlstmd --set-aside\" moves it out of the way and deletes nothing; the "
+			"next start makes a fresh one");
+}
+
 /* A damaged database while we run: nothing that we could add to it would be worth anything. */
 static void on_fatal(void *context, int error) {
 	struct app *app = context;
 
 	app->result = error == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
+	tell_way_out(error);
 	uv_stop(&app->loop);
 }
 
@@ -229,6 +237,7 @@ static int refuse_store(const char *path, int error, const struct store_refusal 
 	}
 	log_error("database %s: %s%s%s", path, error_text(error), refusal->message[0] ? ": " : "",
 		refusal->message);
+	tell_way_out(error);
 	return error == E_VERSION || error == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
 }
 
@@ -256,6 +265,7 @@ static int setup_store(struct app *app) {
 	if (r < 0) {
 		log_error("database %s: can't go on from it: %s (%s)", config->path, error_text(r),
 			store_message(store));
+		tell_way_out(r);
 		return r == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
 	}
 	return 0;
@@ -304,10 +314,20 @@ int setup_init(struct app *app) {
 	return 0;
 }
 
+/* What could not be committed is told, and is a failure, unless the damage has been told. */
+static void finish_writer(struct app *app) {
+	int r = writer_finish(&app->writer);
+
+	if (r == 0 || app->result != EXIT_STATUS_OK)
+		return;
+	log_error("database: the latest readings could not be committed: %s", error_text(r));
+	app->result = EXIT_STATUS_FAILED;
+}
+
 void setup_finish(struct app *app) {
 	lane_finish(&app->step_lane);
 	publisher_finish(&app->publisher, 0);
-	writer_finish(&app->writer);
+	finish_writer(app);
 	inbox_destroy(app->inbox);
 	batch_destroy(app->step.batch);
 	engine_destroy(app->engine);

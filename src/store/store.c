@@ -371,13 +371,13 @@ void store_stats(struct store *store, struct store_stats *ret_stats) {
 	ret_stats->wal_held_bytes = (store->wal_pages - store->wal_copied) * store->page_bytes;
 }
 
-static int rename_companion(const char *path, const char *suffix, int64_t now_ms) {
+static int rename_companion(const char *path, const char *aside, const char *suffix) {
 	struct text from = { 0 }, to = { 0 };
 	int r = 0;
 
 	text_add_format(&from, "%s%s", path, suffix);
 	text_add_char(&from, '\0');
-	text_add_format(&to, "%s.damaged-%lld%s", path, (long long)now_ms, suffix);
+	text_add_format(&to, "%s%s", aside, suffix);
 	text_add_char(&to, '\0');
 	if (text_failed(&from) || text_failed(&to))
 		r = -ENOMEM;
@@ -388,23 +388,35 @@ static int rename_companion(const char *path, const char *suffix, int64_t now_ms
 	return r;
 }
 
-int store_set_aside(const char *path, int64_t now_ms) {
+static int move_aside(const char *path, const char *aside) {
 	static const char *const companions[] = { "-wal", "-shm" };
+
+	int r = rename_companion(path, aside, "");
+	for (size_t i = 0; r == 0 && i < sizeof(companions) / sizeof(companions[0]); i++) {
+		r = rename_companion(path, aside, companions[i]);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r < 0 ? r : sync_directory(path);
+}
+
+int store_set_aside(const char *path, int64_t now_ms, struct text *name) {
+	struct text aside = { 0 };
 	pid_t holder;
 	int lock;
 
+	if (access(path, F_OK) < 0)
+		return -errno;
 	int r = lock_take(path, MODE, &lock, &holder);
 	if (r < 0)
 		return r;
 
-	r = rename_companion(path, "", now_ms);
-	for (size_t i = 0; r == 0 && i < sizeof(companions) / sizeof(companions[0]); i++) {
-		r = rename_companion(path, companions[i], now_ms);
-		if (r == -ENOENT)
-			r = 0;
-	}
+	text_add_format(&aside, "%s.damaged-%lld", path, (long long)now_ms);
+	text_add_char(&aside, '\0');
+	r = text_failed(&aside) ? -ENOMEM : move_aside(path, aside.data);
 	if (r == 0)
-		r = sync_directory(path);
+		text_add(name, span_text(aside.data));
+	text_finish(&aside);
 	lock_drop(lock);
 	return r;
 }

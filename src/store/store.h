@@ -68,9 +68,9 @@ int store_open(struct store **ret_store, const struct store_options *options,
 void store_close(struct store *store);
 
 /* Moves a damaged database and its companions out of the way, to `path` + ".damaged-" + now, so
- * that a fresh one can be started. Nothing is deleted. Not while anybody has it open. 0 or -errno;
- * E_IN_USE. */
-int store_set_aside(const char *path, int64_t now_ms);
+ * that a fresh one can be started. Nothing is deleted. Not while anybody has it open. 0, and the new
+ * name is appended to `name`, or -errno; E_IN_USE. */
+int store_set_aside(const char *path, int64_t now_ms, struct text *name);
 
 /* Writes all of the journal in one transaction, or nothing. Afterwards checkpoints if the log has
  * grown enough; a checkpoint that fails shows in the statistics, not here: the data are safe. */

@@ -128,21 +128,36 @@ static void a_check_finds_damage_in_the_middle(void **state) {
 	assert_int_equal(open_refused(fixture, true, &refusal), E_CORRUPT);
 }
 
+static void what_is_not_there_is_not_set_aside(void **state) {
+	const struct fixture *fixture = *state;
+	struct text name = { 0 };
+	int status;
+
+	assert_int_equal(store_set_aside(fixture->path, 1, &name), -ENOENT);
+	assert_int_equal(name.length, 0);
+	assert_string_equal(fixture_shell(&status, "ls '%s'", fixture->folder), "");
+}
+
 static void a_damaged_database_is_set_aside_whole(void **state) {
 	const struct fixture *fixture = *state;
+	struct text name = { 0 };
 	int status;
 
 	fixture_make(fixture, 1);
 	fixture_shell(
 		&status, "echo damage >'%s'; echo log >'%s-wal'", fixture->path, fixture->path);
-	assert_int_equal(store_set_aside(fixture->path, 1234), 0);
+	assert_int_equal(store_set_aside(fixture->path, 1234, &name), 0);
+	text_add_char(&name, '\0');
+	assert_string_equal(name.data + strlen(fixture->path), ".damaged-1234");
+	text_finish(&name);
 	fixture_make(fixture, 1);
 	assert_string_equal(fixture_ask(fixture, "SELECT count(*) FROM detector"), "1");
 	assert_string_equal(fixture_shell(&status, "cat '%s.damaged-1234' '%s.damaged-1234-wal'",
 				    fixture->path, fixture->path),
 		"damage\nlog");
 	/* A second one of the same time must not replace the first. */
-	assert_int_equal(store_set_aside(fixture->path, 1234), -EEXIST);
+	assert_int_equal(store_set_aside(fixture->path, 1234, &name), -EEXIST);
+	assert_int_equal(name.length, 0);
 }
 
 int main(void) {
@@ -155,6 +170,7 @@ int main(void) {
 		FIXTURE_TEST(what_is_no_database_is_refused_as_damaged),
 		FIXTURE_TEST(a_truncated_database_is_refused_as_damaged),
 		FIXTURE_TEST(a_check_finds_damage_in_the_middle),
+		FIXTURE_TEST(what_is_not_there_is_not_set_aside),
 		FIXTURE_TEST(a_damaged_database_is_set_aside_whole),
 	};
 

@@ -93,6 +93,7 @@ static void a_second_writer_is_refused_naming_the_first(void **state) {
 	struct holder holder = start_holder(fixture);
 	struct store_refusal refusal;
 	struct store *store;
+	struct text name = { 0 };
 	char expected[64];
 	pid_t pid;
 
@@ -100,7 +101,7 @@ static void a_second_writer_is_refused_naming_the_first(void **state) {
 	assert_int_equal(refusal.holder, holder.pid);
 	snprintf(expected, sizeof(expected), "process %d has it open", (int)holder.pid);
 	assert_string_equal(refusal.message, expected);
-	assert_int_equal(store_set_aside(fixture->path, 1), E_IN_USE);
+	assert_int_equal(store_set_aside(fixture->path, 1, &name), E_IN_USE);
 
 	assert_int_equal(query_writer(fixture->path, &pid), 1);
 	assert_int_equal(pid, holder.pid);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,6 +184,36 @@ static void a_damaged_database_is_refused_and_not_touched(void **state) {
 	assert_int_equal(fseek(file, 0, SEEK_END), 0);
 	assert_int_equal(ftell(file), 80000);
 	fclose(file);
+	assert_true(process_logged(&process, "--set-aside"));
+}
+
+/* Runs the daemon with --set-aside; its exit status. */
+static int set_aside(void) {
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s -c %s --set-aside >>%s 2>&1", getenv("XLSTMD"),
+		process_file(&process, "xlstmd.conf"), process_file(&process, "log"));
+	int status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void it_is_set_aside_on_request_and_a_fresh_one_started(void **state) {
+	char command[256];
+
+	(void)state;
+	assert_int_equal(set_aside(), 0);
+	assert_true(process_logged(&process, "xlstmd.db is now"));
+	process_start(&process);
+	await_subscribed(&peer);
+	publish_text(&peer, "plant/pump7/pressure", "4.25");
+	process_await_query(&process, "SELECT count(*) FROM reading", "1");
+	assert_int_equal(set_aside(), 75);
+	process_stop(&process);
+	snprintf(command, sizeof(command),
+		"yes 'rubbish ' | tr -d '\\n' | head -c 80000 |"
+		" cmp - %s/xlstmd.db.damaged-*",
+		process.folder);
+	assert_int_equal(system(command), 0);
 }
 
 int main(void) {
@@ -196,6 +227,7 @@ int main(void) {
 		cmocka_unit_test(a_reload_of_a_wrong_file_changes_nothing),
 		cmocka_unit_test(a_database_of_another_version_is_refused_by_name),
 		cmocka_unit_test(a_damaged_database_is_refused_and_not_touched),
+		cmocka_unit_test(it_is_set_aside_on_request_and_a_fresh_one_started),
 	};
 
 	return cmocka_run_group_tests(tests, start, scene_close);
