@@ -9,6 +9,7 @@
 /* Means over the steps 1..h. */
 struct result {
 	double mse, mae, mase, pinball, coverage80, coverage80_last, skill;
+	double calibrated, calibrated_last; /* shares of the series */
 	double expert_mse[EXPERTS], expert_mae[EXPERTS]; /* NAN: never awake */
 };
 
@@ -22,7 +23,9 @@ static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
 		.pinball = sum.pinball / sum.n,
 		.coverage80 = sum.covered / sum.n,
 		.coverage80_last = lead.covered / lead.n,
-		.skill = 1 - sum.absolute / sum.persistence };
+		.skill = 1 - sum.absolute / sum.persistence,
+		.calibrated = scorer_calibrated(scorer, 1, horizon),
+		.calibrated_last = scorer_calibrated(scorer, horizon, horizon) };
 	for (int e = 0; e < EXPERTS; e++) {
 		result.expert_mse[e] = sum.expert_squared[e] / sum.expert_n[e];
 		result.expert_mae[e] = sum.expert_absolute[e] / sum.expert_n[e];
@@ -68,6 +71,8 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 		{ "pinball",         result.pinball        },
 		{ "coverage80",      result.coverage80     },
 		{ "coverage80_at_h", result.coverage80_last},
+		{ "calibrated",      result.calibrated     },
+		{ "calibrated_at_h", result.calibrated_last},
 		{ "skill",           result.skill          },
 	};
 
@@ -149,6 +154,7 @@ static void print_result(FILE *file, uint32_t h, const struct result *result) {
 	print_cell(file, 11, 5, result->pinball);
 	print_cell(file, 11, 4, result->coverage80);
 	print_cell(file, 9, 4, result->coverage80_last);
+	print_cell(file, 11, 3, result->calibrated);
 	print_cell(file, 8, 3, result->skill);
 	fputc('\n', file);
 }
@@ -160,8 +166,8 @@ static void report_table(const struct backtest_options *options, const struct sc
 		options->file, (unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
 		(unsigned long long)scorer_scored_rows(scorer), SPAN_PRINT(model), seconds,
 		peak_rss_mb());
-	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %8s\n", "steps", "MSE", "MAE", "MASE",
-		"pinball", "coverage80", "at last", "skill");
+	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %11s %8s\n", "steps", "MSE", "MAE", "MASE",
+		"pinball", "coverage80", "at last", "calibrated", "skill");
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
 		struct result result = result_of(scorer, options->horizons[i]);
 		print_result(file, options->horizons[i], &result);

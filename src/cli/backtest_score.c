@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Share of values that intervals between the outer quantiles should hold, and how far off that of one
+ * series may be. */
+#define INTERVAL       0.8
+#define INTERVAL_SLACK 0.05
+
 /* What was forecast at one tick. */
 struct window {
 	uint64_t tick;
@@ -254,6 +259,29 @@ void scorer_sum(
 		for (uint32_t h = first; h <= last && spread > 0; h++)
 			add_sums(ret_sums, &series->sums[h - 1], spread, naive);
 	}
+}
+
+/* Share of values inside the 80% intervals of one series; NAN if none was scored. */
+static double coverage(const struct series_score *series, uint32_t first, uint32_t last) {
+	double n = 0, covered = 0;
+	for (uint32_t h = first; h <= last; h++) {
+		n += series->sums[h - 1].n;
+		covered += series->sums[h - 1].covered;
+	}
+	return covered / n;
+}
+
+double scorer_calibrated(const struct scorer *scorer, uint32_t first, uint32_t last) {
+	double n = 0, calibrated = 0;
+	for (size_t i = 0; i < scorer->count; i++) {
+		const struct series_score *series = &scorer->series[i];
+		double share = coverage(series, first, last);
+		if (isnan(share) || deviation(series, scorer->options->zscore_rows) == 0)
+			continue;
+		n++;
+		calibrated += fabs(share - INTERVAL) <= INTERVAL_SLACK;
+	}
+	return calibrated / n;
 }
 
 size_t scorer_series_count(const struct scorer *scorer) {

@@ -35,6 +35,10 @@ void scorer_set_season(struct scorer *scorer, uint32_t series, uint32_t season);
 void scorer_sum(
 	const struct scorer *scorer, uint32_t first, uint32_t last, struct lead_sums *ret_sums);
 
+/* Share of the series whose 80% intervals at the leads from first to last held between 75% and 85% of
+ * the values; NAN if nothing was scored. */
+double scorer_calibrated(const struct scorer *scorer, uint32_t first, uint32_t last);
+
 /* Series, ticks of the longest one, and how many of its origins were scored. */
 size_t scorer_series_count(const struct scorer *scorer);
 uint64_t scorer_rows(const struct scorer *scorer);
