@@ -42,7 +42,12 @@ static bool grow_series(struct roster *roster, uint32_t id) {
 		return false;
 
 	for (uint32_t i = roster->series_capacity; i < capacity; i++)
-		slots[i] = (struct series_slot){ .range_ms = TIME_NONE, .low = NAN, .high = NAN };
+		slots[i] = (struct series_slot){
+			.range_ms = TIME_NONE,
+			.low = NAN,
+			.high = NAN,
+			.accuracy = { { NAN, NAN, NAN, NAN } },
+		};
 	roster->series = slots;
 	roster->series_capacity = capacity;
 	return true;

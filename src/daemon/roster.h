@@ -26,10 +26,24 @@ struct detector_slot {
 	bool rebuild; /* recovery: its state can't be used, its readings can */
 };
 
+/* How good a series' forecasts have been, where the figure does not depend on its unit. */
+enum accuracy_figure {
+	ACCURACY_SKILL,
+	ACCURACY_SKILL_SEASONAL,
+	ACCURACY_MASE,
+	ACCURACY_COVERAGE80,
+	ACCURACY_FIGURES,
+};
+
+struct accuracy {
+	double figures[ACCURACY_FIGURES]; /* means over the leads; NAN: unknown */
+};
+
 struct series_slot {
 	struct text forecast; /* JSON of the latest, as published */
 	int64_t range_ms; /* the observation that low and high were predicted for; TIME_NONE */
 	double low, high;
+	struct accuracy accuracy; /* when the state was saved last */
 };
 
 struct roster {

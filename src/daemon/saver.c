@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "accuracy.h"
 #include "app.h"
 
 #include "crc32c.h"
@@ -68,7 +69,11 @@ static void fill(struct app *app, const struct detector *detector,
 static int save_scores(struct app *app, const struct detector *detector, uint32_t channel) {
 	struct score scores[HORIZON_MAX];
 	uint32_t leads = engine_scores(app->engine, detector, channel, scores);
+	struct series_slot *slot =
+		roster_series(&app->roster, detector_channel_series(detector, channel));
 
+	if (slot)
+		slot->accuracy = accuracy_of_leads(scores, leads);
 	for (uint32_t i = 0; i < leads; i++) {
 		const struct score *score = &scores[i];
 		struct score_row row = {
@@ -79,6 +84,7 @@ static int save_scores(struct app *app, const struct detector *detector, uint32_
 			.rmse = score->rmse,
 			.bias = score->bias,
 			.skill = score->skill,
+			.skill_seasonal = score->skill_seasonal,
 			.coverage80 = score->coverage80,
 			.mase = score->mase,
 			.pinball = score->pinball,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "accuracy.h"
 #include "app.h"
 
 #include "crc32c.h"
@@ -132,10 +133,18 @@ static void add_lanes(const struct app *app, struct text *to) {
 }
 
 static void add_memory(const struct app *app, struct text *to) {
+	uint64_t states = app->engine ? engine_memory(app->engine) : 0;
+	uint32_t series = registry_series_count(app->registry);
+
 	text_add(to, SPAN(",\"memory\":{"));
-	ADD_FIELDS(to, { "resident", resident_bytes() },
-		{ "states", app->engine ? engine_memory(app->engine) : 0 });
+	ADD_FIELDS(to, { "resident", resident_bytes() }, { "states", states },
+		{ "series", series > 0 ? states / series : 0 });
 	text_add_char(to, '}');
+}
+
+static void add_accuracy(const struct app *app, struct text *to) {
+	text_add(to, SPAN(",\"accuracy\":"));
+	accuracy_write(&app->roster, to);
 }
 
 static void begin_interval(struct app *app) {
@@ -164,6 +173,7 @@ void app_write_stats(struct app *app, bool next, struct text *to) {
 	add_store(app, now_ms, to);
 	add_lanes(app, to);
 	add_memory(app, to);
+	add_accuracy(app, to);
 	text_add_char(to, '}');
 	if (next)
 		begin_interval(app);

@@ -336,7 +336,7 @@ uint32_t engine_scores(const struct engine *engine, const struct detector *detec
 		return 0;
 	struct row row = row_open(find(engine, detector)->forecaster.layout, bytes);
 	for (uint32_t h = 1; h <= row.layout->horizon; h++)
-		tally_score(&row.tallies[h - 1], h, &to[h - 1]);
+		tally_score(&row.tallies[h - 1], &row.head->change, h, &to[h - 1]);
 	return row.layout->horizon;
 }
 

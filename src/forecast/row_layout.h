@@ -58,6 +58,7 @@ struct row_head {
 	uint64_t season_check; /* tick at which the season is looked for again */
 	struct history history;
 	struct seasonal seasonal[SEASONAL_SLOTS];
+	struct change change; /* what errors are scaled by */
 	double smooth; /* level of the smoothing expert */
 	double anomaly; /* of the last observation */
 	double widening; /* of the predicted range, learned from what left it */

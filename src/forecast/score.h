@@ -18,8 +18,9 @@ struct score {
 	double rmse; /* of the mean */
 	double bias; /* mean forecast minus observation */
 	double skill; /* 1 - mae / mae of persistence */
+	double skill_seasonal; /* 1 - mae / mae of last season's value; NAN without season */
 	double coverage80; /* share of observations between the quantiles 0.1 and 0.9 */
-	double mase; /* mae / mae of last season's value (of the last value without season) */
+	double mase; /* mae / mean change over a season (over a step without one), whatever the lead */
 	double pinball; /* mean over the nine quantiles, times two */
 };
 

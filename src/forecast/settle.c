@@ -15,12 +15,21 @@
 #define RANGE_LEAST  -1.0
 #define RANGE_MOST   20.0
 
-/* Last season's value for now, as it could have been forecast h ticks ago; the last value of then
- * if there is no season. NAN if the past does not reach so far. */
+/* The value that many ticks ago; NAN if the past does not reach so far. */
+static double value_ago(const struct row *row, uint64_t ago) {
+	return ago < row->layout->history_length && ago <= row->tick ? row_back(row, ago) : NAN;
+}
+
+/* Last season's value for now, as it could have been forecast h ticks ago; NAN without one. */
 static double season_ago(const struct row *row, uint32_t h) {
 	uint32_t period = row->head->seasonal[SLOT_SLOW].period;
-	uint64_t ago = period ? (h + period - 1) / period * period : h;
-	return ago < row->layout->history_length && ago <= row->tick ? row_back(row, ago) : NAN;
+	return period ? value_ago(row, ((uint64_t)h + period - 1) / period * period) : NAN;
+}
+
+/* How far this value is from the one a season ago, or a step ago. */
+static void note_change(const struct row *row) {
+	uint32_t period = row->head->seasonal[SLOT_SLOW].period;
+	change_add(&row->head->change, row->anchor, value_ago(row, period ? period : 1));
 }
 
 /* 0..1 inside the predicted range, above 1 outside. */
@@ -55,6 +64,7 @@ static void settle_lead(const struct row *row, uint32_t h, const struct pending 
 }
 
 void settle(const struct row *row, uint32_t waiting) {
+	note_change(row);
 	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
 		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
 		if (pending)

@@ -31,23 +31,36 @@ void tally_add(struct tally *tally, double y, double mean, const float quantiles
 	fade(&tally->pinball, pinball(y, quantiles) * unit);
 	if (isnan(season))
 		return;
-	fade(&tally->season_weight, 1);
 	fade(&tally->season, fabs(y - season) * unit);
 	fade(&tally->season_own, absolute);
 }
 
-void tally_score(const struct tally *tally, uint32_t lead, struct score *ret_score) {
+void change_add(struct change *change, double observed, double before) {
+	if (isnan(before))
+		return;
+	fade(&change->weight, 1);
+	fade(&change->absolute, fabs(observed - before));
+}
+
+/* What is gone of another forecaster's errors; NAN if it made none. */
+static double skill(double own, double other) {
+	return other > 0 ? 1 - own / other : NAN;
+}
+
+void tally_score(const struct tally *tally, const struct change *change, uint32_t lead,
+	struct score *ret_score) {
 	double weight = tally->n ? tally->weight : NAN;
-	double mase = tally->season_weight > 0 ? tally->season_own / tally->season : NAN;
+	double step = change->absolute > 0 ? change->absolute / change->weight : NAN;
 	*ret_score = (struct score){
 		.lead = lead,
 		.n = tally->n,
 		.mae = tally->absolute / weight,
 		.rmse = sqrt(tally->squared / weight),
 		.bias = tally->signed_sum / weight,
-		.skill = tally->persistence > 0 ? 1 - tally->absolute / tally->persistence : NAN,
+		.skill = skill(tally->absolute, tally->persistence),
+		.skill_seasonal = skill(tally->season_own, tally->season),
 		.coverage80 = tally->covered / weight,
-		.mase = mase,
+		.mase = tally->absolute / weight / step,
 		.pinball = tally->pinball / weight,
 	};
 }

@@ -109,6 +109,7 @@ static int put_score(struct store *store, const struct score_row *row) {
 	sqlite3_bind_double(s, 9, row->mase);
 	sqlite3_bind_double(s, 10, row->pinball);
 	sqlite3_bind_int64(s, 11, row->updated_ms);
+	sqlite3_bind_double(s, 12, row->skill_seasonal);
 	return store_run(store, PUT_SCORE);
 }
 

@@ -66,6 +66,7 @@ struct score_row {
 	double rmse;
 	double bias; /* mean forecast minus observation */
 	double skill; /* 1 - mae / mae of persistence */
+	double skill_seasonal; /* 1 - mae / mae of last season's value; NAN without season */
 	double coverage80; /* share of observations between the quantiles 0.1 and 0.9 */
 	double mase;
 	double pinball;

@@ -50,7 +50,21 @@
 #define LATEST_FORECAST                                                                            \
 	"f.id=(SELECT id FROM forecast WHERE series=s.id ORDER BY issued_ms DESC LIMIT 1)"
 
+#define ACCURACY_VIEW                                                                              \
+	"CREATE VIEW accuracy AS"                                                                  \
+	" SELECT s.name AS series, c.lead AS lead, c.n AS n, c.mae AS mae, c.rmse AS rmse,"        \
+	"  c.bias AS bias, c.skill AS skill, c.skill_seasonal AS skill_seasonal,"                  \
+	"  c.coverage80 AS coverage80, c.mase AS mase, c.pinball AS pinball, s.unit AS unit,"      \
+	"  " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"                    \
+	" FROM series s JOIN score c ON c.series=s.id"
+
 /* clang-format on */
+
+/* What leads from one version to the next, from 1 on. */
+static const char *const upgrades[STORE_SCHEMA_VERSION - 1] = {
+	"ALTER TABLE score ADD COLUMN skill_seasonal REAL;"
+	"DROP VIEW accuracy;" ACCURACY_VIEW,
+};
 
 /* In the order of creation. */
 static const char *const objects[] = {
@@ -87,7 +101,8 @@ static const char *const objects[] = {
 	"CREATE TABLE score("
 	" series INTEGER NOT NULL REFERENCES series, lead INTEGER NOT NULL, n INTEGER NOT NULL,"
 	" mae REAL, rmse REAL, bias REAL, skill REAL, coverage80 REAL, mase REAL, pinball REAL,"
-	" updated_ms INTEGER NOT NULL, PRIMARY KEY(series, lead)) STRICT, WITHOUT ROWID",
+	" updated_ms INTEGER NOT NULL, skill_seasonal REAL,"
+	" PRIMARY KEY(series, lead)) STRICT, WITHOUT ROWID",
 
 	"CREATE TABLE anomaly("
 	" series INTEGER NOT NULL REFERENCES series, time_ms INTEGER NOT NULL, value REAL,"
@@ -130,12 +145,7 @@ static const char *const objects[] = {
 	"  FROM" STEPS_OF(ALL_FORECASTS) " p)"
 	" WHERE actual IS NOT NULL",
 
-	"CREATE VIEW accuracy AS"
-	" SELECT s.name AS series, c.lead AS lead, c.n AS n, c.mae AS mae, c.rmse AS rmse,"
-	"  c.bias AS bias, c.skill AS skill, c.coverage80 AS coverage80, c.mase AS mase,"
-	"  c.pinball AS pinball, s.unit AS unit,"
-	"  " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"
-	" FROM series s JOIN score c ON c.series=s.id",
+	ACCURACY_VIEW,
 
 	/* A sensor is stale once three of its periods, or ten seconds, have brought nothing. */
 	"CREATE VIEW series_health AS"
@@ -187,17 +197,31 @@ int schema_identify(sqlite3 *db, int *ret_version) {
 	return 0;
 }
 
-int schema_create(sqlite3 *db) {
+/* Statements and a last one, in one transaction. */
+static int run_all(
+	sqlite3 *db, const char *const *statements, size_t count, const char *last_statement) {
 	int r = sqlite_run(db, "BEGIN IMMEDIATE");
 	if (r < 0)
 		return r;
 
-	for (size_t i = 0; r == 0 && i < sizeof(objects) / sizeof(objects[0]); i++)
-		r = sqlite_run(db, objects[i]);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = sqlite_run(db, statements[i]);
 	if (r == 0)
-		r = sqlite_run(
-			db, "PRAGMA application_id=" VERSION_OF(SCHEMA_APPLICATION) "; COMMIT");
+		r = sqlite_run(db, last_statement);
+	if (r == 0)
+		r = sqlite_run(db, "COMMIT");
 	if (r < 0 && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
+}
+
+int schema_create(sqlite3 *db) {
+	return run_all(db, objects, sizeof(objects) / sizeof(objects[0]),
+		"PRAGMA application_id=" VERSION_OF(SCHEMA_APPLICATION));
+}
+
+int schema_upgrade(sqlite3 *db, int version) {
+	return run_all(db, upgrades + version - 1, (size_t)(STORE_SCHEMA_VERSION - version),
+		"UPDATE meta SET value='" VERSION_OF(
+			STORE_SCHEMA_VERSION) "' WHERE key='schema_version'");
 }

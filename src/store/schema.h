@@ -14,4 +14,7 @@ int schema_identify(sqlite3 *db, int *ret_version);
 /* Makes tables, indexes and views in one transaction. */
 int schema_create(sqlite3 *db);
 
+/* Makes a database of an earlier version, from 1, one of the present version, in one transaction. */
+int schema_upgrade(sqlite3 *db, int version);
+
 #endif

@@ -38,7 +38,8 @@ static const char *const statement_texts[STATEMENTS] = {
 			 " ON CONFLICT(series,issued_ms) DO UPDATE SET json=excluded.json",
 	[DROP_OTHER_FORECASTS] = "DELETE FROM forecast WHERE series=?1 AND issued_ms<>?2",
 	[PUT_ANOMALY] = "INSERT OR REPLACE INTO anomaly VALUES(?1,?2,?3,?4,?5,?6)",
-	[PUT_SCORE] = "INSERT OR REPLACE INTO score VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[PUT_SCORE] = "INSERT OR REPLACE INTO score VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
+		      "?12)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(?1,?2,?3,?4,?5,?6)",
 	[PUT_MODEL] = "INSERT INTO model(name,parent,note,created_ms,layout,weights)"
 		      " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(name) DO UPDATE SET"
@@ -154,15 +155,18 @@ static int connect(struct store *store, const struct store_options *options) {
 	return 0;
 }
 
-/* A new file becomes a database of ours; any other must be one already. */
+/* A new file becomes a database of ours; any other must be one already, and one of an earlier version
+ * becomes one of this. */
 static int ensure_schema(struct store *store, struct store_refusal *refusal) {
 	int r = schema_identify(store->db, &refusal->version);
 	if (r < 0)
 		return keep_message(store, r);
 	if (refusal->version == STORE_SCHEMA_VERSION)
 		return 0;
-	if (refusal->version != 0)
+	if (refusal->version > STORE_SCHEMA_VERSION || refusal->version < 0)
 		return E_VERSION;
+	if (refusal->version != 0)
+		return keep_message(store, schema_upgrade(store->db, refusal->version));
 
 	r = sqlite_run(store->db, "PRAGMA page_size=" PAGE_BYTES "; PRAGMA journal_mode=WAL");
 	if (r == 0)

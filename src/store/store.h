@@ -53,11 +53,11 @@ struct store_refusal {
 };
 
 /* Version of the schema that this code reads and writes. */
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 /*
- * 0; E_IN_USE if another process has it open as a store; E_VERSION if it was written by another
- * version of the schema or is not ours; E_CORRUPT if it is damaged; -ENOENT; -EACCES; other errors
+ * 0, and a database of an earlier version of the schema has become one of this; E_IN_USE if another
+ * process has it open as a store; E_VERSION if it was written by a later version or is not ours; E_CORRUPT if it is damaged; -ENOENT; -EACCES; other errors
  * as above. Nothing of a refused database is changed. ret_refusal may be NULL; unlike other
  * results it is written on failure.
  */

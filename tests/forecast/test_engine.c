@@ -261,33 +261,84 @@ static void memory_has_a_bound(void **unused) {
 	bed_destroy(bed);
 }
 
+#define SCORED 300
+#define SEASON 12
+
+/* Means that fade as score.h says, of what one lead's forecasts did. */
+struct figures {
+	double n, absolute, squared, bias, pinball, covered;
+	double persistence, season_n, season, season_own, change_n, change;
+};
+
+static void fade(double *sum, double value) {
+	*sum = *sum * (1 - 1.0 / SCORE_WINDOW) + value;
+}
+
+/* forecast: mean and quantiles for reading t, made h before. */
+static void figures_add(
+	struct figures *f, const float forecast[1 + QUANTILES], uint64_t t, uint64_t h) {
+	double x = reading(0, 0, t), median = (double)forecast[1 + QUANTILE_MEDIAN], pinball = 0;
+	for (int q = 1; q <= QUANTILES; q++) {
+		double over = x - (double)forecast[q];
+		pinball += fmax(0.1 * q * over, (0.1 * q - 1) * over);
+	}
+	fade(&f->n, 1);
+	fade(&f->absolute, fabs(x - median));
+	fade(&f->squared, (x - (double)forecast[0]) * (x - (double)forecast[0]));
+	fade(&f->bias, (double)forecast[0] - x);
+	fade(&f->pinball, 2 * pinball / QUANTILES);
+	fade(&f->covered, x >= (double)forecast[1] && x <= (double)forecast[QUANTILES]);
+	fade(&f->persistence, fabs(x - reading(0, 0, t - h)));
+	if (t < SEASON)
+		return;
+	fade(&f->season_n, 1);
+	fade(&f->season, fabs(x - reading(0, 0, t - SEASON)));
+	fade(&f->season_own, fabs(x - median));
+}
+
+static void assert_near(double value, double expected) {
+	if (!(fabs(value - expected) <= 1e-4 * (1 + fabs(expected))))
+		fail_msg("%.8g, expected %.8g", value, expected);
+}
+
+/* Every figure of every lead, against sums made of what was handed out. */
 static void scores_are_those_of_the_forecasts_handed_out(void **unused) {
 	(void)unused;
+	static float made[SCORED][HORIZON][1 + QUANTILES];
 	struct bed *bed = bed_create(64, 0);
+	struct forecast_options options = small_options();
+	struct figures figures[HORIZON + 1] = { 0 };
 	struct score scores[HORIZON_MAX];
-	bed_add_all(bed);
-	double absolute = 0, covered = 0, squared = 0, persistence = 0;
-	int n = 0;
-	for (uint64_t t = 0; t < 120; t++) {
-		double x = reading(0, 0, t);
-		if (t > 0) {
-			const float *last = bed->last[0][0][0];
-			absolute += fabs(x - (double)last[1 + QUANTILE_MEDIAN]);
-			squared += (x - (double)last[0]) * (x - (double)last[0]);
-			covered += x >= (double)last[1] && x <= (double)last[QUANTILES];
-			persistence += fabs(x - reading(0, 0, t - 1));
-			n++;
+	double change = 0, changes = 0;
+	options.seasons[0] = SEASON;
+	for (int d = 0; d < DETECTORS; d++)
+		assert_int_equal(engine_add(bed->engine, bed->detectors[d], &options), 0);
+	for (uint64_t t = 0; t < SCORED; t++) {
+		for (uint64_t h = 1; h <= HORIZON && h <= t; h++)
+			figures_add(&figures[h], made[t - h][h - 1], t, h);
+		if (t >= SEASON) {
+			fade(&changes, 1);
+			fade(&change, fabs(reading(0, 0, t) - reading(0, 0, t - SEASON)));
 		}
 		bed_feed(bed, t);
 		bed_work_off(bed);
+		memcpy(made[t], bed->last[0][0], sizeof(made[t]));
 	}
 	assert_int_equal(engine_scores(bed->engine, bed->detectors[0], 0, scores), HORIZON);
-	assert_int_equal(scores[0].n, n);
-	/* The engine's means fade, by less than n / SCORE_WINDOW here. */
-	assert_true(fabs(scores[0].mae / (absolute / n) - 1) < 0.05);
-	assert_true(fabs(scores[0].rmse / sqrt(squared / n) - 1) < 0.05);
-	assert_true(fabs(scores[0].coverage80 - covered / n) < 0.05);
-	assert_true(fabs(scores[0].skill - (1 - absolute / persistence)) < 0.05);
+	for (uint64_t h = 1; h <= HORIZON; h++) {
+		const struct score *score = &scores[h - 1];
+		const struct figures *f = &figures[h];
+		assert_int_equal(score->lead, h);
+		assert_int_equal(score->n, SCORED - h);
+		assert_near(score->mae, f->absolute / f->n);
+		assert_near(score->rmse, sqrt(f->squared / f->n));
+		assert_near(score->bias, f->bias / f->n);
+		assert_near(score->pinball, f->pinball / f->n);
+		assert_near(score->coverage80, f->covered / f->n);
+		assert_near(score->skill, 1 - f->absolute / f->persistence);
+		assert_near(score->skill_seasonal, 1 - f->season_own / f->season);
+		assert_near(score->mase, f->absolute / f->n / (change / changes));
+	}
 	bed_destroy(bed);
 }
 

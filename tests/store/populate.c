@@ -107,6 +107,7 @@ static void add_series(struct journal *journal, uint32_t series, int64_t now_ms)
 						     .rmse = 0.02 * lead,
 						     .bias = 0.001,
 						     .skill = 0.5,
+						     .skill_seasonal = 0.3,
 						     .coverage80 = 0.81,
 						     .mase = 0.7,
 						     .pinball = 0.01,

@@ -34,6 +34,7 @@ static void populate(const struct fixture *fixture) {
 					.rmse = 0.7,
 					.bias = -0.1,
 					.skill = NAN,
+					.skill_seasonal = 0.25,
 					.coverage80 = 0.8,
 					.mase = 0.9,
 					.pinball = 0.2,
@@ -161,7 +162,7 @@ static void accuracy_names_series_and_leaves_unknown_figures_null(void **state) 
 		fixture_shell(&status,
 			"sqlite3 -readonly -nullvalue - '%s' \"SELECT * FROM accuracy\"",
 			fixture->path),
-		"pump7/pressure|1|40|0.5|0.7|-0.1|-|0.8|0.9|0.2|bar|2026-09-21 14:15:20|"
+		"pump7/pressure|1|40|0.5|0.7|-0.1|-|0.25|0.8|0.9|0.2|bar|2026-09-21 14:15:20|"
 		"1790000120000");
 }
 
