@@ -6,6 +6,9 @@
 /* A series that has not moved yet counts as moving by this part of its value. */
 #define STILL 1e-9
 
+/* Scales that floats may lie from their base: the last bit is then a few thousandths of a scale. */
+#define FAR 50000.0
+
 static void history_observe(struct history *history, double x) {
 	history->seen++;
 	history->missing = 0;
@@ -17,15 +20,29 @@ static void history_observe(struct history *history, double x) {
 }
 
 void history_push(
-	struct history *history, double *values, uint32_t length, double x, double filled) {
+	struct history *history, float *values, uint32_t length, double x, double filled) {
 	if (isnan(x)) {
 		x = filled;
 		history->missing++;
 	} else {
 		history_observe(history, x);
 	}
-	values[history->ticks & (length - 1)] = x;
+	if (history->ticks == 0)
+		history->base = x;
+	history->newest = x;
+	values[history->ticks & (length - 1)] = (float)(x - history->base);
 	history->ticks++;
+}
+
+bool history_is_far(const struct history *history, double x) {
+	return fabs(x - history->base) > FAR * history_scale(history);
+}
+
+void history_rebase(struct history *history, float *values, uint32_t length) {
+	double shift = history->base - history->newest;
+	for (uint32_t i = 0; i < length; i++)
+		values[i] = (float)((double)values[i] + shift);
+	history->base = history->newest;
 }
 
 double history_scale(const struct history *history) {

@@ -2,6 +2,7 @@
 #ifndef FORECAST_HISTORY_H
 #define FORECAST_HISTORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -10,6 +11,8 @@
  */
 struct history {
 	uint64_t ticks; /* pushed so far */
+	double base; /* a value of the past: what the ring holds is relative to it */
+	double newest; /* the newest tick's value, exactly */
 	uint64_t seen; /* of these with a value of their own */
 	uint64_t missing; /* ticks in a row without one, up to now */
 	double observed; /* the last value seen */
@@ -24,18 +27,25 @@ struct history {
  * stay finite. */
 #define HISTORY_VALUE_MAX 1e30
 
-/* values [length] is a ring, length a power of two. */
-void history_push(
-	struct history *history, double *values, uint32_t length, double x, double filled);
+/* values [length] is a ring, length a power of two. It holds floats, which is as exact as the
+ * experts' inputs are. */
+void history_push(struct history *history, float *values, uint32_t length, double x, double filled);
 
 /* The value k ticks ago, 0 for the newest; before the first tick, the oldest kept. */
 static inline double history_back(
-	const struct history *history, const double *values, uint32_t length, uint64_t k) {
+	const struct history *history, const float *values, uint32_t length, uint64_t k) {
 	uint64_t kept = history->ticks < length ? history->ticks : length;
 	if (k >= kept)
 		k = kept - 1;
-	return values[(history->ticks - 1 - k) & (length - 1)];
+	return history->base + (double)values[(history->ticks - 1 - k) & (length - 1)];
 }
+
+/* Whether a value lies so far from the base that floats no longer tell differences of the series'
+ * scale. */
+bool history_is_far(const struct history *history, double x);
+
+/* Makes the newest value the base of the ring. */
+void history_rebase(struct history *history, float *values, uint32_t length);
 
 /* What differences are measured in: the standard deviation, never zero. */
 double history_scale(const struct history *history);

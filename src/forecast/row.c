@@ -16,7 +16,7 @@ static void row_look(struct row *row) {
 	if (row_is_fresh(row))
 		return;
 	row->tick = row->head->history.ticks - 1;
-	row->anchor = row_back(row, 0);
+	row->anchor = row->head->history.newest;
 	row->scale = history_scale(&row->head->history);
 }
 
@@ -61,6 +61,16 @@ static double row_assume(const struct row *row) {
 	return origin->anchor + origin->scale * (double)row->pending[0].mean;
 }
 
+/* Floats that hold the past are relative to a value that must not lie too far away. */
+static void row_rebase(struct row *row) {
+	struct row_head *head = row->head;
+	if (!history_is_far(&head->history, head->history.newest))
+		return;
+	history_rebase(&head->history, row->values, row->layout->history_length);
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
+		seasonal_rebase(&head->seasonal[slot], row->profiles[slot], head->history.base);
+}
+
 /* Moves history and profiles on by one tick. */
 static void row_push(struct row *row, double value) {
 	struct row_head *head = row->head;
@@ -73,6 +83,7 @@ static void row_push(struct row *row, double value) {
 	if (present)
 		head->smooth +=
 			(head->history.seen == 1 ? 1 : SMOOTH_RATE) * (value - head->smooth);
+	row_rebase(row);
 	row_look(row);
 	if (row->track.track) {
 		track_set_seasons(&row->track, head->seasonal[SLOT_SLOW].period,

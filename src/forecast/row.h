@@ -10,8 +10,8 @@
 struct row {
 	const struct row_layout *layout;
 	struct row_head *head;
-	double *values; /* ring of the past, [history_length] */
-	double *profiles[SEASONAL_SLOTS];
+	float *values; /* ring of the past, [history_length] */
+	float *profiles[SEASONAL_SLOTS];
 	struct origin *origins; /* ring, [horizon] */
 	struct pending *pending; /* a ring for each lead */
 	struct mix *mix; /* [horizon] */

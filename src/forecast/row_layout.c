@@ -122,9 +122,9 @@ void row_layout_init(struct row_layout *layout, const struct forecast_options *o
 	inputs_choose_taps(layout);
 
 	reserve(layout, sizeof(struct row_head));
-	layout->history = reserve(layout, layout->history_length * sizeof(double));
+	layout->history = reserve(layout, layout->history_length * sizeof(float));
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
-		layout->profiles[slot] = reserve(layout, layout->season_room * sizeof(double));
+		layout->profiles[slot] = reserve(layout, layout->season_room * sizeof(float));
 	layout->origins = reserve(layout, layout->horizon * sizeof(struct origin));
 	layout->pending = reserve(layout, layout->pending_count * sizeof(struct pending));
 	layout->mix = reserve(layout, layout->horizon * sizeof(struct mix));

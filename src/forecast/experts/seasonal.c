@@ -7,25 +7,34 @@ void seasonal_start(struct seasonal *seasonal, uint32_t period) {
 	*seasonal = (struct seasonal){ .period = period, .phase = period ? period - 1 : 0 };
 }
 
-void seasonal_observe(struct seasonal *seasonal, double *profile,
-	const struct seasonal_speed *speed, double x, bool present) {
+void seasonal_observe(struct seasonal *seasonal, float *profile, const struct seasonal_speed *speed,
+	double x, bool present) {
 	if (!seasonal->period)
 		return;
 	seasonal->phase = (seasonal->phase + 1) % seasonal->period;
-	double *at = profile + seasonal->phase;
-	seasonal->before = seasonal->filled < seasonal->period ? x : *at;
+	if (seasonal->filled == 0)
+		seasonal->base = x;
+	float *at = profile + seasonal->phase;
+	double before = seasonal->base + (double)*at;
+	seasonal->before = seasonal->filled < seasonal->period ? x : before;
 	if (seasonal->filled < seasonal->period) {
-		*at = x;
+		*at = (float)(x - seasonal->base);
 		seasonal->filled++;
 		return;
 	}
 	seasonal->seasons += seasonal->phase == 0;
 	if (!present)
 		return;
-	double deviation = x - *at;
+	double deviation = x - before;
 	seasonal->level += speed->level * (deviation - seasonal->level);
 	double rate = fmax(speed->profile, 1.0 / (seasonal->seasons + 1));
-	*at += rate * (deviation - seasonal->level);
+	*at += (float)(rate * (deviation - seasonal->level));
+}
+
+void seasonal_rebase(struct seasonal *seasonal, float *profile, double base) {
+	for (uint32_t i = 0; i < seasonal->period; i++)
+		profile[i] = (float)((double)profile[i] + (seasonal->base - base));
+	seasonal->base = base;
 }
 
 void seasonal_skip(struct seasonal *seasonal, uint64_t ticks) {

@@ -18,6 +18,7 @@
  */
 struct seasonal {
 	double level;
+	double base; /* what the profile holds is relative to it */
 	uint32_t period; /* S; 0: none known, the expert sleeps */
 	uint32_t filled; /* phases seen */
 	uint32_t phase; /* t mod S of the last tick */
@@ -35,8 +36,11 @@ void seasonal_start(struct seasonal *seasonal, uint32_t period);
 
 /* Moves on by one tick; profile holds `period` numbers. A value that was only assumed (not
  * `present`) completes the first season, but teaches nothing later. */
-void seasonal_observe(struct seasonal *seasonal, double *profile,
-	const struct seasonal_speed *speed, double x, bool present);
+void seasonal_observe(struct seasonal *seasonal, float *profile, const struct seasonal_speed *speed,
+	double x, bool present);
+
+/* Makes another value the base of the profile. */
+void seasonal_rebase(struct seasonal *seasonal, float *profile, double base);
 
 /* Moves on by ticks of which nothing is known. */
 void seasonal_skip(struct seasonal *seasonal, uint64_t ticks);
@@ -47,8 +51,8 @@ static inline bool seasonal_is_awake(const struct seasonal *seasonal) {
 
 /* The profile h ticks from now (h may be 0). Must be awake, h at most HORIZON_MAX. */
 static inline double seasonal_profile(
-	const struct seasonal *seasonal, const double *profile, uint32_t h) {
-	return profile[(seasonal->phase + h) % seasonal->period];
+	const struct seasonal *seasonal, const float *profile, uint32_t h) {
+	return seasonal->base + (double)profile[(seasonal->phase + h) % seasonal->period];
 }
 
 #endif
