@@ -39,6 +39,7 @@ struct engine {
 	struct member **members; /* by detector id; NULL: not known */
 	size_t members_room;
 	size_t memory;
+	uint64_t restarts;
 	struct member *first_due, *last_due;
 };
 
@@ -240,6 +241,10 @@ size_t engine_memory(const struct engine *engine) {
 	return engine->memory;
 }
 
+uint64_t engine_restarts(const struct engine *engine) {
+	return engine->restarts;
+}
+
 size_t engine_fill(struct engine *engine, struct batch *batch) {
 	struct member *last = engine->last_due;
 	struct tick tick;
@@ -286,11 +291,13 @@ static struct forecast forecast_of(const struct batch_item *item, uint32_t chann
 
 void engine_apply(
 	struct engine *engine, struct batch *batch, engine_forecast_fn on_forecast, void *user) {
-	(void)engine; /* states were updated in place */
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct batch_item *item = &batch->items[i];
 		for (uint32_t c = 0; c < item->forecaster.channels; c++) {
-			if (!tick_includes(&item->tick, c) || item->outlooks[c].seen == 0)
+			if (!tick_includes(&item->tick, c))
+				continue;
+			engine->restarts += item->outlooks[c].restarted;
+			if (item->outlooks[c].seen == 0)
 				continue;
 			struct forecast forecast = forecast_of(item, c);
 			on_forecast(user, item->detector, c, &item->tick, &forecast);

@@ -64,6 +64,9 @@ int engine_adopt(struct engine *engine, struct xlstm_model *model);
 /* Bytes of all states. */
 size_t engine_memory(const struct engine *engine);
 
+/* Series that started afresh because what they held no longer gave finite, ascending quantiles. */
+uint64_t engine_restarts(const struct engine *engine);
+
 /* A batch of at most capacity ticks. */
 int batch_create(struct batch **ret_batch, size_t capacity);
 void batch_destroy(struct batch *batch);

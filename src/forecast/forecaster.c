@@ -5,6 +5,7 @@
 #include "settle.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Before there is any error to go by, a value is expected to move by this part of itself. */
 #define FIRST_GUESS 0.1
@@ -90,6 +91,28 @@ static double skill_of(const struct row *row) {
 	return persistence > 0 ? 1 - own / persistence : 0;
 }
 
+/* Also false where anything is NAN. */
+static bool is_sound(const struct outlook *outlook, uint32_t horizon) {
+	for (uint32_t h = 0; h < horizon; h++) {
+		float below = -INFINITY;
+		if (!isfinite(outlook->mean[h]))
+			return false;
+		for (uint32_t q = 0; q < QUANTILES; q++) {
+			float quantile = outlook->quantiles[q * horizon + h];
+			if (!isfinite(quantile) || quantile < below)
+				return false;
+			below = quantile;
+		}
+	}
+	return true;
+}
+
+static void start_over(const struct row *row, struct outlook *outlook) {
+	memset(row->head, 0, row->layout->size);
+	outlook->seen = 0;
+	outlook->restarted = true;
+}
+
 static void step_channel(const struct row *row, const struct siblings *siblings,
 	const struct network_voice *voice, struct panel *panel, struct outlook *outlook) {
 	struct row_head *head = row->head;
@@ -107,6 +130,9 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 	outlook->seen = head->history.seen;
 	outlook->anomaly = head->anomaly;
 	outlook->skill = skill_of(row);
+	outlook->restarted = false;
+	if (!is_sound(outlook, horizon))
+		start_over(row, outlook);
 }
 
 static struct siblings siblings_of(

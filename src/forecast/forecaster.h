@@ -30,6 +30,7 @@ struct outlook {
 	uint64_t missing; /* ticks in a row without a value, up to this one */
 	double anomaly; /* of this tick's value; 0 if it is missing or was not forecast */
 	double skill; /* NAN while warming */
+	bool restarted; /* the row forecast what is no number: it was emptied and says nothing */
 };
 
 /*
@@ -44,6 +45,8 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
  * Second half: settles, learns and forecasts. voices [channels] belong to the channels for which
  * the network has stepped, in the order of forecaster_accept. outlooks [channels]: those of
  * included channels with room are filled in; mean and quantiles point to memory of the caller's.
+ * What they then hold is finite and ascends, whatever bytes the rows held before; the row that
+ * would have it otherwise starts afresh, and its outlook has seen nothing.
  */
 void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
 	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks);

@@ -43,6 +43,29 @@ void state_save(const struct row_layout *layout, const void *row, void *to) {
 	memcpy((unsigned char *)to + sizeof(header), row, header.length);
 }
 
+/* A part of a stored row, whose trailing zeros are left out. */
+static void read_part(void *to, size_t size, size_t at, const unsigned char *bytes, size_t length) {
+	size_t there = at < length ? length - at : 0;
+	memset(to, 0, size);
+	if (there > 0)
+		memcpy(to, bytes + at, there < size ? there : size);
+}
+
+/* Whether the periods that choose places in a row keep to it: a check sum tells damage, not who wrote
+ * the bytes. Numbers that make no sense are found when they are used (forecaster.h). */
+static bool keeps_to_itself(
+	const struct row_layout *layout, const unsigned char *bytes, size_t length) {
+	struct row_head head;
+	struct track track = { .m1 = 0 };
+	read_part(&head, sizeof(head), 0, bytes, length);
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
+		if (head.seasonal[slot].period > layout->season_room)
+			return false;
+	if (layout->has_network)
+		read_part(&track, sizeof(track), layout->track, bytes, length);
+	return track.m1 <= layout->season_room && track.m2 <= layout->season_room;
+}
+
 int state_load(const struct row_layout *layout, void *row, const void *from, size_t size) {
 	struct state_header header;
 	if (size < sizeof(header))
@@ -56,7 +79,8 @@ int state_load(const struct row_layout *layout, void *row, const void *from, siz
 		return E_MISMATCH;
 	const unsigned char *bytes = (const unsigned char *)from + sizeof(header);
 	if (header.length != size - sizeof(header) || header.length > layout->size ||
-		crc32c(0, bytes, header.length) != header.check)
+		crc32c(0, bytes, header.length) != header.check ||
+		!keeps_to_itself(layout, bytes, header.length))
 		return E_CORRUPT;
 	memset(row, 0, layout->size);
 	memcpy(row, bytes, header.length);
