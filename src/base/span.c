@@ -94,10 +94,16 @@ bool span_is_utf8(struct span text) {
 	return true;
 }
 
+/* U+0080 to U+009F, which terminals take for the beginning of commands. */
+static bool is_c1(struct span text, size_t i) {
+	return (uint8_t)text.data[i] == 0xc2 && i + 1 < text.length &&
+	       ((uint8_t)text.data[i + 1] & 0xe0) == 0x80;
+}
+
 bool span_has_control(struct span text) {
 	for (size_t i = 0; i < text.length; i++) {
 		uint8_t byte = (uint8_t)text.data[i];
-		if (byte < 0x20 || byte == 0x7f)
+		if (byte < 0x20 || byte == 0x7f || is_c1(text, i))
 			return true;
 	}
 	return false;

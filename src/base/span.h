@@ -46,7 +46,7 @@ struct span span_cut(struct span *rest, char separator);
 /* Whether all of it is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool span_is_utf8(struct span text);
 
-/* Whether any byte is below 0x20 or is 0x7f. */
+/* Whether any byte is below 0x20 or is 0x7f, or any character is U+0080 to U+009F. */
 bool span_has_control(struct span text);
 
 #endif

@@ -80,6 +80,10 @@ static void control_characters_are_found(void **state) {
 		assert_int_equal(span_has_control(span_of(text, 3)), c < 0x20 || c == 0x7f);
 	}
 	assert_false(span_has_control(SPAN_EMPTY));
+	assert_true(span_has_control(SPAN("a\xc2\x80")));
+	assert_true(span_has_control(SPAN("\xc2\x9b"
+					  "31m")));
+	assert_false(span_has_control(SPAN("\xc2\xa0\xc3\x80")));
 }
 
 static void trimming_takes_blanks_at_both_ends(void **state) {
