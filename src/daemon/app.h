@@ -44,6 +44,7 @@ struct app_counters {
 	uint64_t anomalies;
 	uint64_t stale; /* series told to be */
 	uint64_t requests;
+	uint64_t own; /* messages of ours that a wide source brought back */
 	uint64_t states;
 	uint64_t without_forecast; /* times that [limits] memory left no room for a series */
 };
@@ -147,6 +148,9 @@ void app_start_lanes(struct app *app);
 void app_step_done(struct app *app);
 
 /* --- ingest.c */
+
+/* Whether we publish on it ourselves. */
+bool app_is_own(const struct app *app, struct span topic);
 
 /* Reads one message, accepts its readings, counts what is refused. */
 void app_ingest(struct app *app, const struct mail *mail);

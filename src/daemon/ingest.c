@@ -231,8 +231,7 @@ static void accept_all(struct app *app, uint32_t source, const struct mail *mail
 		note_position(app, &app->readings.positions[i]);
 }
 
-/* What we publish ourselves is no reading, however wide a source's topic. */
-static bool is_own(const struct app *app, struct span topic) {
+bool app_is_own(const struct app *app, struct span topic) {
 	for (size_t i = 0; i < OWN_TOPICS; i++) {
 		if (span_starts_with(topic, text_span(&app->own_topics[i])))
 			return true;
@@ -240,9 +239,12 @@ static bool is_own(const struct app *app, struct span topic) {
 	return false;
 }
 
+/* What we publish ourselves is no reading, however wide a source's topic. */
 void app_ingest(struct app *app, const struct mail *mail) {
-	if (is_own(app, mail->topic))
+	if (app_is_own(app, mail->topic)) {
+		app->counters.own++;
 		return;
+	}
 	app->counters.messages++;
 	app->counters.bytes += mail->payload.length;
 

@@ -21,12 +21,22 @@ static int kind_of(int code) {
 	return index >= 0 && index < KIND_SYSTEM ? index : KIND_SYSTEM;
 }
 
+/* No longer than is shown, cut between characters. */
+static struct span shorten(struct span topic) {
+	if (topic.length <= TOPIC_SHOWN)
+		return topic;
+	topic.length = TOPIC_SHOWN;
+	while (!span_is_utf8(topic))
+		topic.length--;
+	return topic;
+}
+
 /* Topics come from strangers: what would break a line is not shown. */
 static void tell(int code, uint64_t count, struct span topic) {
 	bool shown = topic.length > 0 && span_is_utf8(topic) && !span_has_control(topic);
 
-	if (topic.length > TOPIC_SHOWN)
-		topic.length = TOPIC_SHOWN;
+	if (shown)
+		topic = shorten(topic);
 	log_warning("refused %" PRIu64 " (%s: %s)%s%.*s", count, error_name(code), error_text(code),
 		shown ? ", the latest on " : "", shown ? (int)topic.length : 0, topic.data);
 }

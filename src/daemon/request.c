@@ -132,7 +132,22 @@ static int ask(struct question *question, struct span name) {
 	return E_NOT_FOUND;
 }
 
-/* To where the asker wants it, else to response/<verb>. */
+/* An answer goes out with our rights, not the asker's: where readings come from and where we speak
+ * ourselves it would be taken for what it is not. */
+static bool may_answer_on(const struct app *app, struct span topic) {
+	struct span instance = text_span(&app->own_topics[0]);
+
+	if (topic.length == 0)
+		return false;
+	if (!app_is_own(app, topic))
+		return sources_match(&app->sources, topic) == SOURCE_NONE;
+	return span_starts_with(topic, instance) &&
+	       span_starts_with(
+		       span_of(topic.data + instance.length, topic.length - instance.length),
+		       SPAN("response/"));
+}
+
+/* To where the asker wants it, if that may be, else to response/<verb>. */
 static void respond(struct app *app, const struct mail *mail, struct span verb, struct span body) {
 	struct text *kind = &app->state;
 	struct mail response = {
@@ -143,7 +158,7 @@ static void respond(struct app *app, const struct mail *mail, struct span verb, 
 		.payload = body,
 	};
 
-	if (response.topic.length == 0) {
+	if (!may_answer_on(app, response.topic)) {
 		text_reset(kind);
 		text_add(kind, SPAN("response/"));
 		text_add(kind, verb);
@@ -169,10 +184,12 @@ void app_answer(struct app *app, const struct mail *mail) {
 	if (r == 0 && text_failed(&data))
 		r = -ENOMEM;
 
-	if (r == 0)
+	if (r == 0) {
 		wire_write_response(&body, request, text_span(&data));
-	else
+	} else {
 		wire_write_error_response(&body, request, r, question.detail);
+		refusals_add(&app->refusals, r, 1, app_clock(app), mail->topic);
+	}
 	if (!text_failed(&body))
 		respond(app, mail, verb, text_span(&body));
 	wire_request_destroy(request);

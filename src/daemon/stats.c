@@ -43,6 +43,19 @@ static uint64_t resident_bytes(void) {
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Accepted readings that step in no tick: detector.h. */
+static uint64_t unused_readings(const struct app *app) {
+	uint32_t last = registry_last_detector_id(app->registry);
+	uint64_t unused = 0;
+
+	for (uint32_t id = 1; id <= last; id++) {
+		const struct detector *detector = registry_detector(app->registry, id);
+
+		unused += detector ? detector_unused(detector) : 0;
+	}
+	return unused;
+}
+
 static void add_counters(const struct app *app, struct text *to) {
 	const struct app_counters *counters = &app->counters;
 
@@ -50,7 +63,9 @@ static void add_counters(const struct app *app, struct text *to) {
 		{ "readings", counters->readings }, { "ticks", counters->ticks },
 		{ "batches", counters->batches }, { "forecasts", counters->forecasts },
 		{ "anomalies", counters->anomalies }, { "stale", counters->stale },
-		{ "requests", counters->requests },
+		{ "requests", counters->requests }, { "own", counters->own },
+		{ "unused", unused_readings(app) },
+		{ "restarted", app->engine ? engine_restarts(app->engine) : 0 },
 		{ "without_forecast", counters->without_forecast },
 		{ "detectors", registry_detector_count(app->registry) },
 		{ "series", registry_series_count(app->registry) },

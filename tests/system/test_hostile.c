@@ -154,6 +154,41 @@ static void fields_without_end_are_bounded(void **state) {
 	json_decref(await_stats(&peer, "refused.too_many_channels", 10));
 }
 
+static void refused_requests_are_counted(void **state) {
+	(void)state;
+	double before = count_now("refused.disabled");
+	publish_text(&peer, "xlstm/main/request/flush", "");
+	/* The source "everything" makes the broker bring it twice. */
+	assert_true(count_now("refused.disabled") > before);
+}
+
+/* The answer to a request is JSON with a number in it: on a source's topic it would be a reading. */
+static void an_answer_is_never_a_reading_nor_a_forecast(void **state) {
+	static const char *const topics[] = { "json/deputy", "xlstm/forecast/a/b",
+		"xlstm/main/request/flush" };
+
+	(void)state;
+	double readings = count_now("readings");
+	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+		double own = count_now("own");
+		peer_request(&peer, "xlstm/main/request/series", "{\"from\":0}", topics[i], "x");
+		json_decref(await_json(&peer, "xlstm/main/response/series"));
+		/* The source "everything" brings back what is ours, the answer among it. */
+		assert_true(count_now("own") > own);
+	}
+	assert_true(count_now("readings") == readings);
+	process_await_query(
+		&process, "SELECT count(*) FROM detector WHERE name LIKE '%deputy%'", "0");
+}
+
+static void readings_that_step_in_no_tick_are_counted(void **state) {
+	(void)state;
+	double before = count_now("unused");
+	publish_text(&peer, "json/quick", "{\"x\":1,\"time\":1700000040}");
+	publish_text(&peer, "json/quick", "{\"x\":2,\"time\":1700000050}");
+	assert_true(count_now("unused") == before + 1);
+}
+
 static void it_still_works_for_those_it_knew(void **state) {
 	(void)state;
 	double before = count_now("readings");
@@ -169,6 +204,9 @@ int main(void) {
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(retained_readings_without_a_time_are_refused),
 		cmocka_unit_test(names_can_not_leave_their_place),
+		cmocka_unit_test(refused_requests_are_counted),
+		cmocka_unit_test(an_answer_is_never_a_reading_nor_a_forecast),
+		cmocka_unit_test(readings_that_step_in_no_tick_are_counted),
 		cmocka_unit_test(topics_without_end_are_bounded),
 		cmocka_unit_test(fields_without_end_are_bounded),
 		cmocka_unit_test(it_still_works_for_those_it_knew),
