@@ -143,19 +143,20 @@ static int add_member(struct engine *engine, struct detector *detector,
 	return 0;
 }
 
-/* A fresh row for a channel. Memory that calloc maps is not touched until it is used. */
+/* A fresh row for a channel. All of it is touched at once: the process does not grow for months while
+ * the row fills, and what memory_max allows is there. */
 static int add_row(struct engine *engine, struct member *member, uint32_t channel) {
 	size_t size = member->forecaster.layout->size;
 	if (engine->options.memory_max && engine->memory + size > engine->options.memory_max)
 		return E_TOO_MANY_SERIES;
 
-	void *block = calloc(1, size + ROW_ALIGNMENT);
+	void *block = aligned_alloc(ROW_ALIGNMENT, size);
 	if (!block)
 		return -ENOMEM;
 
-	uintptr_t at = ((uintptr_t)block + ROW_ALIGNMENT - 1) & ~(uintptr_t)(ROW_ALIGNMENT - 1);
+	memset(block, 0, size);
 	member->blocks[channel] = block;
-	member->forecaster.rows[channel] = (unsigned char *)block + (at - (uintptr_t)block);
+	member->forecaster.rows[channel] = block;
 	engine->memory += size;
 	return 0;
 }
