@@ -9,7 +9,7 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: deps build demo check check-gcc check-clang check-threads bench install clean
+.PHONY: deps build demo check check-gcc check-clang check-threads year bench install clean
 
 deps:
 	@missing=; for package in $(PACKAGES); do \
@@ -47,6 +47,10 @@ check-threads: deps
 	ninja -C $(BUILD)-threads
 	meson test -C $(BUILD)-threads --print-errorlogs --timeout-multiplier 5 \
 		--suite loop --suite mqtt --suite daemon --suite system
+
+# A simulated year of a thousand series, each with a reading every two hours.
+year: build
+	$(BUILD)/tests/sim/year config/models/base-1.safetensors 250 7200000 365
 
 bench: build
 	meson test -C $(BUILD) --benchmark --verbose
