@@ -38,6 +38,7 @@ static void network_finish(struct network_batch *network) {
 void batch_destroy(struct batch *batch) {
 	if (!batch)
 		return;
+	batch_clear(batch);
 	network_finish(&batch->network);
 	free(batch->numbers);
 	free(batch->workspace);
@@ -46,7 +47,8 @@ void batch_destroy(struct batch *batch) {
 
 int batch_set_model(struct batch *batch, struct xlstm_model *model) {
 	struct network_batch *network = &batch->network;
-	if (network->model == model)
+	if (network->model && model &&
+		xlstm_state_layout(network->model) == xlstm_state_layout(model))
 		return 0;
 	network_finish(network);
 	if (!model)
@@ -104,16 +106,19 @@ int batch_reserve(struct batch *batch, const struct forecaster *forecaster) {
 }
 
 void batch_add(struct batch *batch, struct detector *detector, const struct forecaster *forecaster,
-	const struct tick *tick) {
+	struct xlstm_model *model, const struct tick *tick) {
 	struct batch_item *item = &batch->items[batch->count++];
 	item->detector = detector;
 	item->forecaster = *forecaster;
+	item->model = model ? xlstm_model_ref(model) : NULL;
 	item->tick = *tick;
 	batch->numbers_used += numbers_of(forecaster);
 	batch->network.reserved += forecaster->channels;
 }
 
 void batch_clear(struct batch *batch) {
+	for (size_t i = 0; i < batch->count; i++)
+		xlstm_model_unref(batch->items[i].model);
 	batch->count = 0;
 	batch->numbers_used = 0;
 	batch->network.reserved = 0;
@@ -130,17 +135,35 @@ static float *place(struct batch_item *item, float *numbers) {
 	return numbers;
 }
 
-/* All channels of all items take one step of the network together. */
-static void network_run(struct network_batch *network, size_t count) {
-	size_t width = xlstm_model_shape(network->model)->width;
-	xlstm_step(network->model, network->workspace, count, network->states, network->inputs,
-		network->features, network->outputs);
-	for (size_t i = 0; i < count; i++)
+/* Channels first to end - 1, of items with the same weights, take one step of the network together. */
+static void network_step(const struct network_batch *network, const struct xlstm_model *model,
+	size_t first, size_t end) {
+	size_t width = xlstm_model_shape(model)->width;
+	if (first == end)
+		return;
+	xlstm_step(model, network->workspace, end - first, network->states + first,
+		network->inputs + first * NETWORK_INPUTS, network->features + first * width,
+		network->outputs + first * NETWORK_OUTPUTS);
+	for (size_t i = first; i < end; i++)
 		network->voices[i] = (struct network_voice){
 			.features = network->features + i * width,
 			.outputs = network->outputs + i * NETWORK_OUTPUTS,
 			.width = (uint32_t)width,
 		};
+}
+
+/* All channels of all items: items with the same weights that follow each other step together. */
+static void network_run(const struct batch *batch) {
+	size_t first = 0, end = 0;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_item *item = &batch->items[i];
+		end += item->voices_count;
+		bool goes_on = i + 1 < batch->count && batch->items[i + 1].model == item->model;
+		if (goes_on || !item->model)
+			continue;
+		network_step(&batch->network, item->model, first, end);
+		first = end;
+	}
 }
 
 void batch_run(struct batch *batch) {
@@ -155,8 +178,7 @@ void batch_run(struct batch *batch) {
 			&item->forecaster, &item->tick, batch->workspace, inputs, states);
 		stepping += item->voices_count;
 	}
-	if (stepping > 0)
-		network_run(network, stepping);
+	network_run(batch);
 
 	const struct network_voice *voices = network->voices;
 	float *numbers = batch->numbers;

@@ -12,6 +12,7 @@ struct detector;
 struct batch_item {
 	struct detector *detector;
 	struct forecaster forecaster;
+	struct xlstm_model *model; /* counted; NULL: no network */
 	struct tick tick;
 	struct outlook outlooks[CHANNELS_MAX];
 	uint32_t voices_count; /* channels for which the network steps */
@@ -19,7 +20,8 @@ struct batch_item {
 
 /* What the network reads and says, for all channels of all items together. */
 struct network_batch {
-	struct xlstm_model *model; /* counted; NULL: no network */
+	struct xlstm_model
+		*model; /* counted, for the shape that all models have; NULL: no network */
 	struct xlstm_workspace *workspace;
 	size_t room, reserved; /* channels */
 	float *inputs, *features, *outputs;
@@ -43,9 +45,10 @@ int batch_set_model(struct batch *batch, struct xlstm_model *model);
 /* Room for the forecasts of one more item. 0 or -ENOMEM. */
 int batch_reserve(struct batch *batch, const struct forecaster *forecaster);
 
-/* Adds an item whose forecasts have been reserved. */
+/* Adds an item whose forecasts have been reserved, with the weights that it steps with, of the
+ * shape of the batch's. */
 void batch_add(struct batch *batch, struct detector *detector, const struct forecaster *forecaster,
-	const struct tick *tick);
+	struct xlstm_model *model, const struct tick *tick);
 
 /* Makes it empty. */
 void batch_clear(struct batch *batch);

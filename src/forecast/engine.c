@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine.h"
+#include "engine_private.h"
 
-#include "batch.h"
 #include "detector.h"
 #include "error.h"
 #include "network_inputs.h"
@@ -18,31 +17,6 @@
 /* Rows begin at a cache line. */
 #define ROW_ALIGNMENT 64
 
-/* What the engine keeps of a detector. */
-struct member {
-	struct detector *detector;
-	struct forecaster forecaster;
-	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
-	struct member *next_due;
-	bool due;
-};
-
-/* Detectors with the same options share a layout. */
-struct shared_layout {
-	struct row_layout layout;
-	struct shared_layout *next;
-};
-
-struct engine {
-	struct engine_options options;
-	struct shared_layout *layouts;
-	struct member **members; /* by detector id; NULL: not known */
-	size_t members_room;
-	size_t memory;
-	uint64_t restarts;
-	struct member *first_due, *last_due;
-};
-
 static bool fits(const struct xlstm_model *model) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
 	return shape->inputs == NETWORK_INPUTS && shape->outputs == NETWORK_OUTPUTS &&
@@ -58,13 +32,18 @@ int engine_create(struct engine **ret_engine, const struct engine_options *optio
 	engine->options = *options;
 	if (options->model)
 		engine->options.model = xlstm_model_ref(options->model);
+	if (engine_learning_create(engine) < 0) {
+		engine_destroy(engine);
+		return -ENOMEM;
+	}
 	*ret_engine = engine;
 	return 0;
 }
 
-static void member_destroy(struct member *member) {
+static void member_destroy(struct engine *engine, struct member *member) {
 	if (!member)
 		return;
+	member_learning_destroy(engine, member);
 	for (size_t c = 0; c < CHANNELS_MAX; c++)
 		free(member->blocks[c]);
 	free(member);
@@ -74,18 +53,19 @@ void engine_destroy(struct engine *engine) {
 	if (!engine)
 		return;
 	for (size_t i = 0; i < engine->members_room; i++)
-		member_destroy(engine->members[i]);
+		member_destroy(engine, engine->members[i]);
 	while (engine->layouts) {
 		struct shared_layout *layout = engine->layouts;
 		engine->layouts = layout->next;
 		free(layout);
 	}
+	engine_learning_destroy(engine);
 	xlstm_model_unref(engine->options.model);
 	free(engine->members);
 	free(engine);
 }
 
-static struct member *find(const struct engine *engine, const struct detector *detector) {
+struct member *engine_member(const struct engine *engine, const struct detector *detector) {
 	uint32_t id = detector_id(detector);
 	return id < engine->members_room ? engine->members[id] : NULL;
 }
@@ -93,7 +73,7 @@ static struct member *find(const struct engine *engine, const struct detector *d
 /* The bytes of a series, NULL if there are none. */
 static void *find_row(
 	const struct engine *engine, const struct detector *detector, uint32_t channel) {
-	struct member *member = find(engine, detector);
+	struct member *member = engine_member(engine, detector);
 	return member && channel < CHANNELS_MAX ? member->forecaster.rows[channel] : NULL;
 }
 
@@ -158,12 +138,13 @@ static int add_row(struct engine *engine, struct member *member, uint32_t channe
 	member->blocks[channel] = block;
 	member->forecaster.rows[channel] = block;
 	engine->memory += size;
+	engine->series++;
 	return 0;
 }
 
 int engine_add(
 	struct engine *engine, struct detector *detector, const struct forecast_options *options) {
-	struct member *member = find(engine, detector);
+	struct member *member = engine_member(engine, detector);
 	int r = member ? 0 : add_member(engine, detector, options, &member);
 	if (r < 0)
 		return r;
@@ -175,6 +156,7 @@ int engine_add(
 			return r;
 		member->forecaster.channels++;
 	}
+	engine_learning_expect(engine, member);
 	return 0;
 }
 
@@ -210,17 +192,18 @@ static void due_drop(struct engine *engine, const struct member *dropped) {
 }
 
 void engine_remove(struct engine *engine, struct detector *detector) {
-	struct member *member = find(engine, detector);
+	struct member *member = engine_member(engine, detector);
 	if (!member)
 		return;
 	due_drop(engine, member);
 	engine->memory -= member->forecaster.channels * member->forecaster.layout->size;
+	engine->series -= member->forecaster.channels;
 	engine->members[detector_id(detector)] = NULL;
-	member_destroy(member);
+	member_destroy(engine, member);
 }
 
 void engine_want(struct engine *engine, struct detector *detector) {
-	struct member *member = find(engine, detector);
+	struct member *member = engine_member(engine, detector);
 	if (member && !member->due)
 		due_append(engine, member);
 }
@@ -229,13 +212,9 @@ bool engine_is_due(const struct engine *engine) {
 	return engine->first_due != NULL;
 }
 
-int engine_adopt(struct engine *engine, struct xlstm_model *model) {
-	struct xlstm_model *old = engine->options.model;
-	if (!old || !fits(model) || xlstm_state_layout(model) != xlstm_state_layout(old))
-		return E_MISMATCH;
-	engine->options.model = xlstm_model_ref(model);
-	xlstm_model_unref(old);
-	return 0;
+bool engine_fits(const struct engine *engine, const struct xlstm_model *model) {
+	const struct xlstm_model *now = engine->options.model;
+	return now && fits(model) && xlstm_state_layout(model) == xlstm_state_layout(now);
 }
 
 size_t engine_memory(const struct engine *engine) {
@@ -258,7 +237,8 @@ size_t engine_fill(struct engine *engine, struct batch *batch) {
 			break; /* what is due stays due */
 		due_take(engine);
 		if (detector_next_tick(member->detector, &tick))
-			batch_add(batch, member->detector, &member->forecaster, &tick);
+			batch_add(batch, member->detector, &member->forecaster,
+				member_model(engine, member), &tick);
 		if (detector_has_tick(member->detector))
 			due_append(engine, member);
 		if (member == last)
@@ -300,6 +280,7 @@ void engine_apply(
 			engine->restarts += item->outlooks[c].restarted;
 			if (item->outlooks[c].seen == 0)
 				continue;
+			engine_learning_take(engine, item, c);
 			struct forecast forecast = forecast_of(item, c);
 			on_forecast(user, item->detector, c, &item->tick, &forecast);
 		}
@@ -310,14 +291,14 @@ void engine_apply(
 size_t engine_state_size(
 	const struct engine *engine, const struct detector *detector, uint32_t channel) {
 	const void *row = find_row(engine, detector, channel);
-	return row ? state_size(find(engine, detector)->forecaster.layout, row) : 0;
+	return row ? state_size(engine_member(engine, detector)->forecaster.layout, row) : 0;
 }
 
 void engine_state_save(
 	const struct engine *engine, const struct detector *detector, uint32_t channel, void *to) {
 	const void *row = find_row(engine, detector, channel);
 	if (row)
-		state_save(find(engine, detector)->forecaster.layout, row, to);
+		state_save(engine_member(engine, detector)->forecaster.layout, row, to);
 }
 
 int engine_state_load(struct engine *engine, const struct detector *detector, uint32_t channel,
@@ -325,7 +306,7 @@ int engine_state_load(struct engine *engine, const struct detector *detector, ui
 	void *row = find_row(engine, detector, channel);
 	if (!row)
 		return E_NOT_FOUND;
-	return state_load(find(engine, detector)->forecaster.layout, row, from, size);
+	return state_load(engine_member(engine, detector)->forecaster.layout, row, from, size);
 }
 
 int engine_state_tick(const struct engine *engine, const struct detector *detector,
@@ -342,7 +323,7 @@ uint32_t engine_scores(const struct engine *engine, const struct detector *detec
 	void *bytes = find_row(engine, detector, channel);
 	if (!bytes)
 		return 0;
-	struct row row = row_open(find(engine, detector)->forecaster.layout, bytes);
+	struct row row = row_open(engine_member(engine, detector)->forecaster.layout, bytes);
 	for (uint32_t h = 1; h <= row.layout->horizon; h++)
 		tally_score(&row.tallies[h - 1], &row.head->change, h, &to[h - 1]);
 	return row.layout->horizon;
@@ -354,7 +335,7 @@ static bool open_row(const struct engine *engine, const struct detector *detecto
 	void *bytes = find_row(engine, detector, channel);
 	if (!bytes)
 		return false;
-	*ret_row = row_open(find(engine, detector)->forecaster.layout, bytes);
+	*ret_row = row_open(engine_member(engine, detector)->forecaster.layout, bytes);
 	return !row_is_fresh(ret_row);
 }
 

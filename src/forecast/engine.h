@@ -2,6 +2,7 @@
 #ifndef FORECAST_ENGINE_H
 #define FORECAST_ENGINE_H
 
+#include "learning.h"
 #include "options.h"
 #include "record.h"
 #include "score.h"
@@ -33,6 +34,8 @@ struct engine_options {
 	/* The network that takes part; the engine counts it. NULL: none. It must have been made for
 	 * the inputs of docs/network.md, else engine_create gives E_MISMATCH. */
 	struct xlstm_model *model;
+
+	struct learning_options learning;
 };
 
 /* 0, -ENOMEM or E_MISMATCH. */
@@ -56,10 +59,6 @@ void engine_want(struct engine *engine, struct detector *detector);
 
 /* Whether any detector is due. */
 bool engine_is_due(const struct engine *engine);
-
-/* Goes on with other weights of the same shape: batches filled from now on use them, states stay.
- * 0, or E_MISMATCH if states would mean something else. */
-int engine_adopt(struct engine *engine, struct xlstm_model *model);
 
 /* Bytes of all states. */
 size_t engine_memory(const struct engine *engine);
@@ -109,6 +108,42 @@ int engine_state_load(struct engine *engine, const struct detector *detector, ui
 	const void *from, size_t size);
 int engine_state_tick(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, uint64_t *ret_number);
+
+/*
+ * Learning while running (docs/learning.md): one attempt at a time.
+ *
+ *   loop thread    engine_study()                NULL unless an attempt is due
+ *   any thread     study_work()                  while batches go on
+ *   loop thread    engine_conclude(study)        adopts or refuses; batches filled from then on use
+ *                                                what was adopted, states stay
+ *   loop thread    engine_review()               after batches: takes back what does badly
+ *
+ * Verdicts are the caller's to finish. Without a network, or with learning off, nothing is ever due.
+ */
+struct study *engine_study(struct engine *engine);
+void engine_conclude(struct engine *engine, struct study *study, struct verdict *ret_verdict);
+bool engine_review(struct engine *engine, struct verdict *ret_verdict);
+
+/* Nothing is recorded and no attempt begins meanwhile; one that is under way goes on. */
+void engine_pause(struct engine *engine, bool paused);
+bool engine_is_paused(const struct engine *engine);
+
+/* Nothing is learned from a detector that is flagged. E_NOT_FOUND. */
+int engine_flag(struct engine *engine, const struct detector *detector, bool flagged);
+
+/* Gives a detector weights of its own, which begin as the shared ones and count as memory. Further
+ * calls change nothing. 0, -ENOMEM, E_NOT_FOUND, E_MISMATCH without a network, E_TOO_MANY_SERIES if
+ * memory_max is reached; the detector then goes on with the shared ones. */
+int engine_own(struct engine *engine, const struct detector *detector);
+
+/* The weights that a detector has of its own, or the shared ones if detector is NULL: borrowed, NULL
+ * if there are none. */
+struct xlstm_model *engine_model(const struct engine *engine, const struct detector *detector);
+
+/* Goes on with other weights of the same shape: the shared ones if detector is NULL, else its own.
+ * 0; E_MISMATCH if states would mean something else; E_NOT_FOUND; -EBUSY while an attempt of these
+ * weights is under way. */
+int engine_adopt(struct engine *engine, const struct detector *detector, struct xlstm_model *model);
 
 /* How good the forecasts of a series have been, for leads 1 to the horizon; to holds
  * HORIZON_MAX. Returns the number of leads, 0 for a series that is not known. */

@@ -2,7 +2,6 @@
 #include "forecaster.h"
 
 #include "network_inputs.h"
-#include "settle.h"
 
 #include <math.h>
 #include <string.h>
@@ -119,8 +118,9 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 	uint32_t horizon = row->layout->horizon;
 	uint32_t waiting = head->run < horizon ? (uint32_t)head->run : horizon;
 	head->anomaly = 0;
+	outlook->settled = (struct settled){ 0 };
 	if (head->history.missing == 0)
-		settle(row, waiting);
+		outlook->settled = settle(row, waiting);
 	panel_run(panel, row, siblings, waiting);
 	panel_run_network(panel, row, voice, waiting);
 	issue(row, panel, outlook);

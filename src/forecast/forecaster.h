@@ -3,6 +3,7 @@
 #define FORECAST_FORECASTER_H
 
 #include "panel.h"
+#include "settle.h"
 
 /*
  * One detector's step, in the order of the protocol: every included channel accepts its value,
@@ -31,6 +32,7 @@ struct outlook {
 	double anomaly; /* of this tick's value; 0 if it is missing or was not forecast */
 	double skill; /* NAN while warming */
 	bool restarted; /* the row forecast what is no number: it was emptied and says nothing */
+	struct settled settled; /* of this tick's value */
 };
 
 /*

@@ -47,7 +47,18 @@ static void judge(struct row_head *head, const struct pending *pending, double y
 	head->widening = fmax(fmin(head->widening, RANGE_MOST), RANGE_LEAST);
 }
 
-static void settle_lead(const struct row *row, uint32_t h, const struct pending *pending) {
+static void add_errors(
+	struct settled *settled, const struct pending *pending, double y, double unit) {
+	double network = fabs(y - (double)pending->experts[EXPERT_NETWORK]) * unit;
+	double closed = fabs(y - (double)pending->experts[EXPERT_CLOSED]) * unit;
+	if (isnan(network) || isnan(closed))
+		return;
+	settled->network += fmin(network, ERROR_MAX);
+	settled->closed += fmin(closed, ERROR_MAX);
+}
+
+static void settle_lead(
+	const struct row *row, uint32_t h, const struct pending *pending, struct settled *settled) {
 	const struct origin *origin = row_origin(row, row->tick - h);
 	double y = (row->anchor - origin->anchor) / origin->scale;
 	double season = (season_ago(row, h) - origin->anchor) / origin->scale;
@@ -59,15 +70,18 @@ static void settle_lead(const struct row *row, uint32_t h, const struct pending 
 	calibrate_settle(&row->calibrate[h - 1], h, y, &issued);
 	tally_add(&row->tallies[h - 1], y, (double)pending->mean, pending->quantiles, season,
 		origin->scale);
+	add_errors(settled, pending, y, origin->scale / row->scale);
 	if (h == 1)
 		judge(row->head, pending, y);
 }
 
-void settle(const struct row *row, uint32_t waiting) {
+struct settled settle(const struct row *row, uint32_t waiting) {
+	struct settled settled = { 0 };
 	note_change(row);
 	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
 		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
 		if (pending)
-			settle_lead(row, lead.h, pending);
+			settle_lead(row, lead.h, pending, &settled);
 	}
+	return settled;
 }

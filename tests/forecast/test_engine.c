@@ -354,8 +354,8 @@ static void networks_for_other_inputs_are_refused(void **unused) {
 	struct engine_options options = { .model = model };
 	assert_int_equal(engine_create(&engine, &options), E_MISMATCH);
 	struct bed *bed = bed_create(1, 0);
-	assert_int_equal(engine_adopt(bed->engine, model), E_MISMATCH);
-	assert_int_equal(engine_adopt(bed->engine, bed->model), 0);
+	assert_int_equal(engine_adopt(bed->engine, NULL, model), E_MISMATCH);
+	assert_int_equal(engine_adopt(bed->engine, NULL, bed->model), 0);
 	bed_destroy(bed);
 	xlstm_model_unref(model);
 	xlstm_weights_destroy(weights);

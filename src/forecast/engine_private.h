@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_ENGINE_PRIVATE_H
+#define FORECAST_ENGINE_PRIVATE_H
+
+#include "batch.h"
+#include "engine.h"
+#include "learner.h"
+
+/* What the engine keeps of a detector. */
+struct member {
+	struct detector *detector;
+	struct forecaster forecaster;
+	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
+	struct learner *own; /* of weights of the detector's own; NULL: the shared ones */
+	struct member *next_owner;
+	struct member *next_due;
+	bool due;
+	bool flagged; /* nothing is learned from it */
+};
+
+/* Detectors with the same options share a layout. */
+struct shared_layout {
+	struct row_layout layout;
+	struct shared_layout *next;
+};
+
+struct engine {
+	struct engine_options options;
+	struct shared_layout *layouts;
+	struct member **members; /* by detector id; NULL: not known */
+	size_t members_room;
+	size_t memory;
+	uint64_t restarts;
+	size_t series; /* that have a row */
+	struct member *first_due, *last_due;
+	/* Learning; NULL without a network or if it is off. */
+	struct learner *shared;
+	struct classroom *classroom; /* made for the first attempt */
+	bool paused;
+	/* The attempt under way. */
+	struct study *study; /* NULL: none */
+	struct member *studying; /* whose own weights, NULL: the shared ones */
+	struct member *owners; /* detectors with weights of their own */
+};
+
+/* NULL if the engine does not know the detector. */
+struct member *engine_member(const struct engine *engine, const struct detector *detector);
+
+/* Whether the engine can go on with these weights. */
+bool engine_fits(const struct engine *engine, const struct xlstm_model *model);
+
+/* --- engine_learning.c */
+
+/* 0 or -ENOMEM. */
+int engine_learning_create(struct engine *engine);
+void engine_learning_destroy(struct engine *engine);
+void member_learning_destroy(struct engine *engine, struct member *member);
+
+/* The weights that a member steps with; NULL: none. */
+struct xlstm_model *member_model(const struct engine *engine, const struct member *member);
+
+/* The number of the member's series has changed. */
+void engine_learning_expect(struct engine *engine, struct member *member);
+
+/* The results of one channel of a batch that has run. */
+void engine_learning_take(struct engine *engine, const struct batch_item *item, uint32_t channel);
+
+#endif
