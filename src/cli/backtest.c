@@ -34,6 +34,7 @@ struct backtest {
 	struct scorer *scorer;
 	FILE *forecasts;
 	double (*experts)[HORIZON_MAX];
+	uint64_t verdicts[VERDICTS]; /* of attempts to learn, by kind */
 	int result; /* first error of on_forecast */
 };
 
@@ -88,7 +89,8 @@ static int backtest_open(struct backtest *backtest, const struct backtest_option
 		r = registry_create(&backtest->registry, &limits, 0);
 	if (r == 0)
 		r = network_open(options->model, &backtest->model, &backtest->model_name);
-	struct engine_options engine_options = { .model = backtest->model };
+	struct engine_options engine_options = { .model = backtest->model,
+		.learning = options->learning };
 	if (r == 0)
 		r = engine_create(&backtest->engine, &engine_options);
 	if (r == 0)
@@ -117,6 +119,24 @@ static void backtest_close(struct backtest *backtest) {
 	csv_reader_close(backtest->csv);
 }
 
+static void count_verdict(struct backtest *backtest, struct verdict *verdict) {
+	backtest->verdicts[verdict->kind]++;
+	verdict_finish(verdict);
+}
+
+/* What the train lane does beside the daemon is done here in between. */
+static void learn(struct backtest *backtest) {
+	struct verdict verdict;
+	struct study *study = engine_study(backtest->engine);
+	if (study) {
+		study_work(study, NULL, NULL);
+		engine_conclude(backtest->engine, study, &verdict);
+		count_verdict(backtest, &verdict);
+	}
+	if (engine_review(backtest->engine, &verdict))
+		count_verdict(backtest, &verdict);
+}
+
 static void show_progress(const struct backtest *backtest) {
 	double progress = csv_reader_progress(backtest->csv);
 	if (progress >= 0)
@@ -135,6 +155,7 @@ static int backtest_walk(struct backtest *backtest) {
 			engine_fill(backtest->engine, backtest->batch);
 			batch_run(backtest->batch);
 			engine_apply(backtest->engine, backtest->batch, on_forecast, backtest);
+			learn(backtest);
 		}
 		if (backtest->result < 0)
 			return backtest->result;
@@ -210,8 +231,10 @@ static int backtest_all(struct backtest *backtest, const struct backtest_options
 		fprintf(stderr, "xlstmctl backtest: %llu readings were refused as late or double\n",
 			(unsigned long long)feed_refused(backtest->feed));
 	set_seasons(backtest);
-	r = backtest_report(
-		options, backtest->scorer, text_span(&backtest->model_name), now() - began, stdout);
+	struct backtest_facts facts = { .model = text_span(&backtest->model_name),
+		.seconds = now() - began };
+	memcpy(facts.verdicts, backtest->verdicts, sizeof(facts.verdicts));
+	r = backtest_report(options, backtest->scorer, &facts, stdout);
 	return r < 0 ? fail(options, r) : VERB_OK;
 }
 

@@ -17,6 +17,7 @@ struct backtest_options {
 	const char *detector_column; /* NULL: the file is one detector */
 	bool wide; /* each column is a detector */
 	const char *model; /* file of weights, "auto" or "none" */
+	struct learning_options learning;
 	const char *missing; /* cells that mean no value, separated by commas */
 	int64_t step_ms; /* 0: inferred */
 	struct forecast_options forecast;

@@ -8,6 +8,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] =
 	"Usage: xlstmctl backtest FILE.csv [OPTION...]\n"
@@ -27,6 +28,7 @@ static const char usage[] =
 	"      --config FILE        experts, model and the first source's seasons from the\n"
 	"                           daemon's configuration; later options override it\n"
 	"      --model FILE         the network's weights, or none (auto: installed)\n"
+	"      --learn on|off       whether the network learns on the way (on)\n"
 	"      --experts A,B,...    experts that take part (all)\n"
 	"      --zscore-rows N      scores in deviations over the first N rows\n"
 	"      --score-from ROW     first row whose forecasts are scored (0)\n"
@@ -47,6 +49,7 @@ enum option_code {
 	OPTION_HORIZONS,
 	OPTION_EXPERTS,
 	OPTION_MODEL,
+	OPTION_LEARN,
 	OPTION_CONFIG,
 	OPTION_ZSCORE_ROWS,
 	OPTION_SCORE_FROM,
@@ -66,16 +69,17 @@ static const struct option long_options[] = {
 	{ "season",                   required_argument, NULL, OPTION_SEASON },
 	{ "horizons",		      required_argument, NULL, OPTION_HORIZONS },
 	{ "experts",                   required_argument, NULL, OPTION_EXPERTS },
-	{ "config", required_argument, NULL, OPTION_CONFIG },
-	{ "model",                 required_argument, NULL, OPTION_MODEL },
-	{ "zscore-rows",                   required_argument, NULL, OPTION_ZSCORE_ROWS },
-	{ "score-from",                      required_argument, NULL, OPTION_SCORE_FROM },
-	{ "score-to",required_argument, NULL, OPTION_SCORE_TO },
-	{ "forecasts",         required_argument, NULL, OPTION_FORECASTS },
-	{ "forecast-every",               required_argument, NULL, OPTION_FORECAST_EVERY },
-	{ "json",		   no_argument, NULL, OPTION_JSON },
-	{ "help",		      no_argument, NULL, 'h' },
-	{ 0},
+	{ "learn", required_argument, NULL, OPTION_LEARN },
+	{ "config",                 required_argument, NULL, OPTION_CONFIG },
+	{ "model",		   required_argument, NULL, OPTION_MODEL },
+	{ "zscore-rows",                      required_argument, NULL, OPTION_ZSCORE_ROWS },
+	{ "score-from",required_argument, NULL, OPTION_SCORE_FROM },
+	{ "score-to",         required_argument, NULL, OPTION_SCORE_TO },
+	{ "forecasts",               required_argument, NULL, OPTION_FORECASTS },
+	{ "forecast-every",                   required_argument, NULL, OPTION_FORECAST_EVERY },
+	{ "json",		      no_argument, NULL, OPTION_JSON },
+	{ "help",no_argument, NULL, 'h' },
+	{ 0       },
 };
 
 static int read_count(const char *text, uint64_t *ret_count) {
@@ -100,6 +104,11 @@ static int read_list(
 	}
 	*ret_count = count;
 	return 0;
+}
+
+static int read_switch(const char *text, bool *ret_on) {
+	*ret_on = strcmp(text, "on") == 0;
+	return *ret_on || strcmp(text, "off") == 0 ? 0 : E_USAGE;
 }
 
 /* What the daemon would forecast with: 0, or an error that has been said. */
@@ -139,6 +148,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_EXPERTS:
 		return expert_mask_read(span_text(argument), &options->forecast.experts);
 	case OPTION_MODEL: options->model = argument; return 0;
+	case OPTION_LEARN: return read_switch(argument, &options->learning.enabled);
 	case OPTION_CONFIG: return take_config(options, argument);
 	case OPTION_ZSCORE_ROWS: return read_count(argument, &options->zscore_rows);
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);
@@ -159,6 +169,8 @@ static void default_options(struct backtest_options *options) {
 		.forecast_every = 1,
 	};
 	forecast_options_init(&options->forecast);
+	learning_options_init(&options->learning);
+	options->learning.enabled = true;
 }
 
 static int usage_error(const char *problem, const char *what) {

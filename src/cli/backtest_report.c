@@ -96,19 +96,27 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 	text_add(json, SPAN("}}"));
 }
 
+static void add_learning(struct text *json, const struct backtest_facts *facts) {
+	text_add_format(json, ",\"learning\":{\"adopted\":%llu,\"refused\":%llu,\"undone\":%llu}",
+		(unsigned long long)facts->verdicts[VERDICT_ADOPTED],
+		(unsigned long long)facts->verdicts[VERDICT_REFUSED],
+		(unsigned long long)facts->verdicts[VERDICT_UNDONE]);
+}
+
 static int report_json(const struct backtest_options *options, const struct scorer *scorer,
-	struct span model, double seconds, FILE *file) {
+	const struct backtest_facts *facts, FILE *file) {
 	struct text json = { 0 };
 	text_add(&json, SPAN("{\"file\":"));
 	text_add_json_string(&json, span_text(options->file));
 	text_add(&json, SPAN(",\"model\":"));
-	text_add_json_string(&json, model);
+	text_add_json_string(&json, facts->model);
 	text_add_format(&json, ",\"rows\":%llu,\"channels\":%zu,\"scored_rows\":%llu,",
 		(unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
 		(unsigned long long)scorer_scored_rows(scorer));
-	add_number(&json, "seconds", seconds);
+	add_number(&json, "seconds", facts->seconds);
 	text_add_char(&json, ',');
 	add_number(&json, "peak_rss_mb", peak_rss_mb());
+	add_learning(&json, facts);
 	text_add(&json, SPAN(",\"horizons\":["));
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
 		uint32_t h = options->horizons[i];
@@ -159,13 +167,20 @@ static void print_result(FILE *file, uint32_t h, const struct result *result) {
 	fputc('\n', file);
 }
 
+static void print_learning(const struct backtest_facts *facts, FILE *file) {
+	uint64_t attempts = facts->verdicts[VERDICT_ADOPTED] + facts->verdicts[VERDICT_REFUSED];
+	fprintf(file, "\n%llu attempts to learn, %llu adopted, %llu of these undone\n",
+		(unsigned long long)attempts, (unsigned long long)facts->verdicts[VERDICT_ADOPTED],
+		(unsigned long long)facts->verdicts[VERDICT_UNDONE]);
+}
+
 static void report_table(const struct backtest_options *options, const struct scorer *scorer,
-	struct span model, double seconds, FILE *file) {
+	const struct backtest_facts *facts, FILE *file) {
 	fprintf(file,
 		"%s: %llu rows, %zu series, %llu rows scored, network %.*s, %.1f s, %.0f MB\n\n",
 		options->file, (unsigned long long)scorer_rows(scorer), scorer_series_count(scorer),
-		(unsigned long long)scorer_scored_rows(scorer), SPAN_PRINT(model), seconds,
-		peak_rss_mb());
+		(unsigned long long)scorer_scored_rows(scorer), SPAN_PRINT(facts->model),
+		facts->seconds, peak_rss_mb());
 	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %11s %8s\n", "steps", "MSE", "MAE", "MASE",
 		"pinball", "coverage80", "at last", "calibrated", "skill");
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
@@ -173,12 +188,14 @@ static void report_table(const struct backtest_options *options, const struct sc
 		print_result(file, options->horizons[i], &result);
 	}
 	print_experts(options, scorer, file);
+	if (options->learning.enabled)
+		print_learning(facts, file);
 }
 
 int backtest_report(const struct backtest_options *options, const struct scorer *scorer,
-	struct span model, double seconds, FILE *file) {
+	const struct backtest_facts *facts, FILE *file) {
 	if (options->json)
-		return report_json(options, scorer, model, seconds, file);
-	report_table(options, scorer, model, seconds, file);
+		return report_json(options, scorer, facts, file);
+	report_table(options, scorer, facts, file);
 	return 0;
 }
