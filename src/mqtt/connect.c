@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 
 /*
  * What Paho C 1.3.12 makes us do:
@@ -13,6 +14,8 @@
  * - It looks only once a second for room below maxInflight. So that is out of the way, and our own
  *   window is narrower.
  * - Its threads inherit the signal mask of whoever connects; signals are the loop's.
+ * - Debian's build notes each call of a function for a trace that nobody reads, much of what a
+ *   message costs it. So it is told to note errors only, unless somebody asks for the trace.
  */
 #define MAX_INFLIGHT 65535
 
@@ -24,6 +27,11 @@ static bool is_tls(const struct mqtt_options *options) {
 	       span_starts_with(server, SPAN("wss://"));
 }
 
+static void quieten_trace(void) {
+	if (!getenv("MQTT_C_CLIENT_TRACE"))
+		MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+}
+
 /* Makes the client that speaks the version, unless there is one. */
 int connect_prepare(struct mqtt *mqtt, enum dialect dialect) {
 	MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
@@ -33,6 +41,7 @@ int connect_prepare(struct mqtt *mqtt, enum dialect dialect) {
 		return 0;
 
 	options.MQTTVersion = dialect == DIALECT_5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+	quieten_trace();
 	options.maxBufferedMessages = UNSENT_MAX + MAX_INFLIGHT;
 	int r = MQTTAsync_createWithOptions(&client, mqtt->options.server, mqtt->options.client_id,
 		MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
