@@ -6,7 +6,7 @@
 /*
  * The way of a reading. Each arrow hands on a new noun; nothing comes back.
  *
- *   Paho's thread   on_message        -> inbox             copy, wake the loop, return
+ *   Paho's thread   on_message        -> inbox             copy, wake a sleeping loop
  *   loop            app_take_mail     -> mail
  *                   app_ingest        -> readings, ticks, rows of the journal
  *   before poll     start_step        -> batch             at most one tick per detector
@@ -16,13 +16,17 @@
  *   publish lane    mqtt_send_all     -> the broker
  *   write lane      store_commit      -> the database
  *
- * Nothing in between waits for a timer: at most one batch is in flight and the next one fills while
+ * Nothing behind the inbox waits for a timer: at most one batch is in flight and the next one fills while
  * it runs. Nothing grows without bound: while there is no room ahead, mail stays in the inbox, and
  * a full inbox holds the broker back.
  */
 
 /* Messages that one turn of the loop reads at the most, so that lanes never wait long for it. */
 #define MESSAGES_PER_TURN 1000
+
+/* Waking the loop costs as much as reading a message. So mail wakes it out of a silence only; after
+ * mail it looks again by itself, also for what a turn has left or had no room for. */
+#define LOOK_AGAIN_MS 1
 
 /* Readings that wait for a batch at the most before mail has to wait. */
 #define WAITING_MAX 20000
@@ -63,23 +67,21 @@ static void read_mail(struct app *app, const struct mail *mail) {
 		app_ingest(app, mail);
 }
 
-/* The next mail, from what has been taken or from the inbox. */
-static bool next_mail(struct app *app, struct mail *ret_mail) {
-	if (mail_unpack(&app->mail, ret_mail))
-		return true;
-	app->mail = inbox_take(app->inbox);
-	return mail_unpack(&app->mail, ret_mail);
+static void on_look_again(uv_timer_t *timer) {
+	app_take_mail(timer->data);
 }
 
 void app_take_mail(struct app *app) {
 	struct mail mail;
 
-	for (int i = 0; has_room(app); i++) {
-		if (i == MESSAGES_PER_TURN) {
-			uv_async_send(&app->mail_arrived);
-			return;
-		}
-		if (!next_mail(app, &mail))
+	if (app->mail.length == 0)
+		app->mail = inbox_take(app->inbox);
+	if (app->mail.length == 0)
+		return; /* the next mail wakes us */
+
+	uv_timer_start(&app->look_again, on_look_again, LOOK_AGAIN_MS, 0);
+	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+		if (!has_room(app) || !mail_unpack(&app->mail, &mail))
 			return;
 		read_mail(app, &mail);
 	}

@@ -80,6 +80,7 @@ struct app {
 
 	uv_loop_t loop;
 	uv_async_t mail_arrived;
+	uv_timer_t look_again; /* for more mail */
 	uv_prepare_t before_poll;
 	uv_timer_t second;
 	uv_timer_t stats_timer;

@@ -147,6 +147,7 @@ static void on_hangup(uv_signal_t *handle, int number) {
 
 static void init_handles(struct app *app) {
 	uv_async_init(&app->loop, &app->mail_arrived, on_mail);
+	uv_timer_init(&app->loop, &app->look_again);
 	uv_prepare_init(&app->loop, &app->before_poll);
 	uv_timer_init(&app->loop, &app->second);
 	uv_timer_init(&app->loop, &app->stats_timer);
@@ -156,10 +157,10 @@ static void init_handles(struct app *app) {
 	uv_signal_init(&app->loop, &app->hangup);
 
 	uv_handle_t *const handles[] = { (uv_handle_t *)&app->mail_arrived,
-		(uv_handle_t *)&app->before_poll, (uv_handle_t *)&app->second,
-		(uv_handle_t *)&app->stats_timer, (uv_handle_t *)&app->watchdog_timer,
-		(uv_handle_t *)&app->terminate, (uv_handle_t *)&app->interrupt,
-		(uv_handle_t *)&app->hangup };
+		(uv_handle_t *)&app->look_again, (uv_handle_t *)&app->before_poll,
+		(uv_handle_t *)&app->second, (uv_handle_t *)&app->stats_timer,
+		(uv_handle_t *)&app->watchdog_timer, (uv_handle_t *)&app->terminate,
+		(uv_handle_t *)&app->interrupt, (uv_handle_t *)&app->hangup };
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
 		handles[i]->data = app;
 }

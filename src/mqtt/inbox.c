@@ -21,6 +21,7 @@ struct inbox {
 	size_t half_bytes;
 	size_t used[HALVES]; /* locked */
 	int filling; /* locked: the half that is written; the other is being read */
+	bool asleep; /* locked: the taker has seen that nothing is here */
 	bool closed; /* locked */
 	struct inbox_counters counters; /* locked */
 };
@@ -31,6 +32,7 @@ int inbox_create(struct inbox **ret_inbox, const struct inbox_options *options) 
 		return -ENOMEM;
 
 	inbox->options = *options;
+	inbox->asleep = true;
 	inbox->half_bytes = options->bytes / HALVES & ~(size_t)7;
 	if (inbox->half_bytes < 2 * NEWS_ROOM)
 		inbox->half_bytes = 2 * NEWS_ROOM;
@@ -89,8 +91,8 @@ static void append(struct inbox *inbox, const struct mail *mail, size_t size) {
 	inbox->counters.bytes += mail->topic.length + mail->payload.length;
 }
 
-/* Locked. Sets *ret_first if the mail is the first in its half. */
-static int put(struct inbox *inbox, const struct mail *mail, bool *ret_first) {
+/* Locked. */
+static int put(struct inbox *inbox, const struct mail *mail) {
 	size_t size = mail_packed_size(mail);
 	bool message = mail->kind == MAIL_MESSAGE;
 	size_t capacity = inbox->half_bytes - (message ? NEWS_ROOM : 0);
@@ -106,19 +108,19 @@ static int put(struct inbox *inbox, const struct mail *mail, bool *ret_first) {
 	if (inbox->used[inbox->filling] > capacity - size)
 		return E_OVERFLOW;
 
-	*ret_first = inbox->used[inbox->filling] == 0;
 	append(inbox, mail, size);
 	return 0;
 }
 
 int inbox_push(struct inbox *inbox, const struct mail *mail) {
-	bool first = false;
-
 	monitor_lock(&inbox->monitor);
-	int r = put(inbox, mail, &first);
+	int r = put(inbox, mail);
+	bool wake = r == 0 && inbox->asleep;
+	if (wake)
+		inbox->asleep = false;
 	monitor_unlock(&inbox->monitor);
 
-	if (first && inbox->options.wake)
+	if (wake && inbox->options.wake)
 		inbox->options.wake(inbox->options.context);
 	return r;
 }
@@ -130,6 +132,7 @@ struct span inbox_take(struct inbox *inbox) {
 
 	inbox->filling = !taken;
 	inbox->used[inbox->filling] = 0;
+	inbox->asleep = length == 0;
 	monitor_notify(&inbox->monitor);
 	monitor_unlock(&inbox->monitor);
 	return span_of(half(inbox, taken), length);

@@ -18,7 +18,7 @@ struct inbox;
 struct inbox_options {
 	size_t bytes; /* both halves together; memory is touched only as it is needed */
 	unsigned wait_ms; /* that a message may wait for room */
-	void (*wake)(void *context); /* called after mail arrived in an empty half; uv_async_send */
+	void (*wake)(void *context); /* mail has come for who saw nothing; uv_async_send */
 	void *context;
 };
 
@@ -41,7 +41,9 @@ int inbox_push(struct inbox *inbox, const struct mail *mail);
 
 /* Swaps the halves: all mail that has arrived since the last call, to be read with mail_unpack().
  * The bytes are the caller's until it calls again, so it may stop half-way and go on in a later
- * turn. Empty if nothing arrived. Only one thread takes. */
+ * turn. Empty if nothing arrived; only then does the next mail wake the taker, who else has to look
+ * again by itself: so in a stream of mail nobody pays for waking it at each. Only one thread takes.
+ */
 struct span inbox_take(struct inbox *inbox);
 
 /* Lets no message wait from now on, so that Paho's threads can be stopped: a full inbox sheds at

@@ -93,7 +93,7 @@ static void mail_that_was_taken_stays_while_more_comes(void **state) {
 	inbox_destroy(inbox);
 }
 
-static void one_wake_for_each_half_that_begins_to_fill(void **state) {
+static void mail_wakes_only_who_has_seen_nothing(void **state) {
 	_Atomic int wakes = 0;
 	struct inbox *inbox = create(0, &wakes);
 	struct mail mail = message("x");
@@ -102,9 +102,30 @@ static void one_wake_for_each_half_that_begins_to_fill(void **state) {
 	inbox_push(inbox, &mail);
 	inbox_push(inbox, &mail);
 	assert_int_equal(wakes, 1);
-	inbox_take(inbox);
+	assert_true(inbox_take(inbox).length > 0);
+	inbox_push(inbox, &mail);
+	assert_true(inbox_take(inbox).length > 0);
+	assert_int_equal(inbox_take(inbox).length, 0);
+	assert_int_equal(wakes, 1);
 	inbox_push(inbox, &mail);
 	assert_int_equal(wakes, 2);
+	inbox_destroy(inbox);
+}
+
+static void mail_that_is_shed_wakes_nobody(void **state) {
+	_Atomic int wakes = 0;
+	struct inbox *inbox = create(0, &wakes);
+	struct mail mail = message("");
+	char *large = calloc(1, BYTES);
+
+	(void)state;
+	mail.payload = span_of(large, BYTES);
+	assert_int_equal(inbox_push(inbox, &mail), E_TOO_LARGE);
+	assert_int_equal(wakes, 0);
+	mail = message("x");
+	assert_int_equal(inbox_push(inbox, &mail), 0);
+	assert_int_equal(wakes, 1);
+	free(large);
 	inbox_destroy(inbox);
 }
 
@@ -280,7 +301,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_pushed_is_taken_in_order),
 		cmocka_unit_test(mail_that_was_taken_stays_while_more_comes),
-		cmocka_unit_test(one_wake_for_each_half_that_begins_to_fill),
+		cmocka_unit_test(mail_wakes_only_who_has_seen_nothing),
+		cmocka_unit_test(mail_that_is_shed_wakes_nobody),
 		cmocka_unit_test(a_full_inbox_sheds_and_counts_but_takes_news),
 		cmocka_unit_test(news_without_end_is_bounded_too),
 		cmocka_unit_test(what_fits_no_half_is_refused_at_once),
