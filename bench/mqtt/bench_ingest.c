@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a message costs the daemon, in CPU time, beside what it costs a subscriber that does nothing
- * with it. Both listen to the same broker at the same time: 1 000 topics, some 60 bytes of JSON,
- * QoS 0, in three rounds: readings not stored, readings stored, and forecasts of 24 steps on.
+ * What a message costs the daemon, in CPU time, beside what it costs a bare subscriber, made of
+ * libmosquitto, that does nothing with it. Both listen to the same broker at the same time: 1 000
+ * topics, some 60 bytes of JSON, QoS 0. Before the daemon's three rounds (readings not stored,
+ * readings stored, forecasts of 24 steps on) another subscriber that does nothing, made of Paho,
+ * says what of the daemon's cost is its client library's.
  *
  *     bench_ingest XLSTMD [MESSAGES [PER_SECOND]]
  */
@@ -10,17 +12,13 @@
 #include "daemon.h"
 #include "peer.h"
 #include "program.h"
+#include "subscriber.h"
 #include "timing.h"
 
 #include <mosquitto.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,52 +35,19 @@
 
 struct round {
 	const char *name;
-	const char *configuration;
+	const char *configuration; /* of the daemon; NULL: Paho alone */
 	double mark; /* CPU over the bare subscriber's, at the most; 0: none */
 };
 
 static const struct round rounds[] = {
-	{"not storing",                        "[store]\nreadings = off\nforecasts = off\n[forecast]\nenabled = off\n",
+	{"Paho alone",			 NULL,								    0  },
+	{ "not storing",                       "[store]\nreadings = off\nforecasts = off\n[forecast]\nenabled = off\n",
          2.5													       },
 	{ "storing every reading",             "[store]\nforecasts = off\n[forecast]\nenabled = off\n",                 4.5},
 	{ "storing, forecasts of 24 steps on", "[forecast]\nhorizon = 24\n",                                            0  },
 };
 
 #define ROUNDS (sizeof(rounds) / sizeof(rounds[0]))
-
-/* ---- The bare subscriber, a process of its own ---- */
-
-static _Atomic int *received; /* shared */
-
-static void on_message(
-	struct mosquitto *mosquitto, void *context, const struct mosquitto_message *message) {
-	(void)mosquitto;
-	(void)context;
-	(void)message;
-	atomic_fetch_add_explicit(received, 1, memory_order_relaxed);
-}
-
-static void on_connect(struct mosquitto *mosquitto, void *context, int code) {
-	(void)context;
-	if (code != 0 || mosquitto_subscribe(mosquitto, NULL, "bench/#", 0) != MOSQ_ERR_SUCCESS)
-		_exit(1);
-}
-
-static pid_t start_subscriber(int port) {
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	mosquitto_lib_init();
-	struct mosquitto *mosquitto = mosquitto_new(NULL, true, NULL);
-	mosquitto_message_callback_set(mosquitto, on_message);
-	mosquitto_connect_callback_set(mosquitto, on_connect);
-	if (mosquitto_connect(mosquitto, "127.0.0.1", port, 60) != MOSQ_ERR_SUCCESS)
-		_exit(1);
-	mosquitto_loop_forever(mosquitto, -1, 1);
-	_exit(0);
-}
 
 /* ---- The publisher ---- */
 
@@ -121,17 +86,89 @@ static void publish(struct mosquitto *mosquitto, int messages, int per_second) {
 	}
 }
 
+/* ---- What is measured ---- */
+
+struct subject {
+	bool is_daemon;
+	struct daemon daemon;
+	struct subscriber paho;
+};
+
+/* What await_received waits for. */
+struct target {
+	const struct subscriber *subscriber;
+	int messages;
+};
+
+static bool has_received(void *context) {
+	const struct target *target = context;
+
+	return atomic_load(target->subscriber->received) >= target->messages;
+}
+
+static void await_received(const struct subscriber *subscriber, int messages) {
+	struct target target = { subscriber, messages };
+
+	wait_until(has_received, &target, DRAIN_MS);
+}
+
+static void subject_start(struct subject *subject, const struct round *round, const char *program,
+	const struct broker *broker) {
+	*subject = (struct subject){ .is_daemon = round->configuration != NULL };
+	if (subject->is_daemon)
+		daemon_start(&subject->daemon, program, broker, round->configuration,
+			"[source bench]\ntopic = bench/{detector}\nformat = json\n"
+			"channels = value\nqos = 0\ntime = time\nstep = 100ms\n");
+	else
+		subscriber_start(&subject->paho, SUBSCRIBER_PAHO, broker->port);
+}
+
+static uint64_t subject_cpu_ns(const struct subject *subject) {
+	return program_cpu_ns(subject->is_daemon ? subject->daemon.pid : subject->paho.pid);
+}
+
+/* Returns the messages that it has received, those expected or after a while fewer. */
+static uint64_t subject_await(struct subject *subject, struct peer *peer, int messages) {
+	if (subject->is_daemon)
+		return daemon_await_stats(
+			&subject->daemon, peer, "messages", (uint64_t)messages, DRAIN_MS);
+	await_received(&subject->paho, messages);
+	return (uint64_t)atomic_load(subject->paho.received);
+}
+
+static void subject_finish(struct subject *subject) {
+	if (subject->is_daemon)
+		daemon_finish(&subject->daemon);
+	else
+		subscriber_finish(&subject->paho);
+}
+
 /* ---- A round ---- */
 
 struct result {
-	double bare_us, daemon_us; /* CPU per message */
-	uint64_t lost;
+	double bare_us, subject_us; /* CPU per message */
+	int64_t lost;
 };
 
-static bool drained(void *context) {
-	const int *messages = context;
+/* The first message of each topic, when everything about it is new, is not counted. */
+static struct result measure(struct subject *subject, const struct subscriber *bare,
+	struct peer *peer, int messages, int per_second) {
+	int all = TOPICS + messages;
 
-	return atomic_load(received) >= *messages;
+	subject_await(subject, peer, 0);
+	publish(peer->mosquitto, TOPICS, per_second);
+	await_received(bare, TOPICS);
+	subject_await(subject, peer, TOPICS);
+
+	uint64_t bare_ns = program_cpu_ns(bare->pid), subject_ns = subject_cpu_ns(subject);
+	publish(peer->mosquitto, messages, per_second);
+	await_received(bare, all);
+	int64_t got = (int64_t)subject_await(subject, peer, all);
+	return (struct result){
+		.bare_us = (double)(program_cpu_ns(bare->pid) - bare_ns) / messages / 1e3,
+		.subject_us = (double)(subject_cpu_ns(subject) - subject_ns) / messages / 1e3,
+		.lost = all - got,
+	};
 }
 
 static struct result run(
@@ -139,42 +176,34 @@ static struct result run(
 	const struct broker_options options = { .lines = "max_queued_messages 0" };
 	static struct peer peer;
 	struct broker broker;
-	struct daemon daemon;
+	struct subject subject;
+	struct subscriber bare;
 
 	if (!broker_start(&broker, &options)) {
 		printf("no mosquitto here\n");
 		exit(77);
 	}
-	atomic_store(received, 0);
-	daemon_start(&daemon, program, &broker, round->configuration,
-		"[source bench]\ntopic = bench/{detector}\nformat = json\nchannels = value\nqos = "
-		"0\n"
-		"time = time\nstep = 100ms\n");
-	pid_t subscriber = start_subscriber(broker.port);
+	subject_start(&subject, round, program, &broker);
+	subscriber_start(&bare, SUBSCRIBER_MOSQUITTO, broker.port);
 	peer_connect(&peer, broker.port);
-	daemon_await_stats(&daemon, &peer, "messages", 0, DRAIN_MS);
-	publish(peer.mosquitto, TOPICS, per_second); /* warms both up: every series is known */
-	int warm = TOPICS;
-	if (!wait_until(drained, &warm, DRAIN_MS))
-		exit(1);
-	daemon_await_stats(&daemon, &peer, "messages", TOPICS, DRAIN_MS);
+	struct result result = measure(&subject, &bare, &peer, messages, per_second);
 
-	uint64_t bare = program_cpu_ns(subscriber), ours = program_cpu_ns(daemon.pid);
-	publish(peer.mosquitto, messages, per_second);
-	int all = TOPICS + messages;
-	wait_until(drained, &all, DRAIN_MS);
-	uint64_t got = daemon_await_stats(&daemon, &peer, "messages", (uint64_t)all, DRAIN_MS);
-	struct result result = {
-		.bare_us = (double)(program_cpu_ns(subscriber) - bare) / messages / 1e3,
-		.daemon_us = (double)(program_cpu_ns(daemon.pid) - ours) / messages / 1e3,
-		.lost = (uint64_t)all - got,
-	};
-
-	program_end(subscriber);
+	subscriber_finish(&bare);
 	peer_disconnect(&peer);
-	daemon_finish(&daemon);
+	subject_finish(&subject);
 	broker_finish(&broker);
 	return result;
+}
+
+static void print_result(const struct round *round, const struct result *result) {
+	printf("%-36s %7.2f us %7.2f us %8.2f", round->name, result->bare_us, result->subject_us,
+		result->subject_us / result->bare_us);
+	if (round->mark > 0)
+		printf(" %6.1f", round->mark);
+	if (result->lost > 0)
+		printf("   %lld lost", (long long)result->lost);
+	printf("\n");
+	fflush(stdout);
 }
 
 int main(int argc, char **argv) {
@@ -185,21 +214,12 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "Usage: %s XLSTMD [MESSAGES [PER_SECOND]]\n", argv[0]);
 		return 2;
 	}
-	received = mmap(
-		NULL, sizeof(*received), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	printf("%d messages at %d a second over %d topics, QoS 0; CPU per message\n", messages,
 		per_second, TOPICS);
-	printf("%-36s %10s %10s %8s %6s\n", "", "bare", "xlstmd", "ratio", "mark");
+	printf("%-36s %10s %10s %8s %6s\n", "", "bare", "this", "ratio", "mark");
 	for (size_t i = 0; i < ROUNDS; i++) {
 		struct result result = run(&rounds[i], argv[1], messages, per_second);
-		printf("%-36s %7.2f us %7.2f us %8.2f", rounds[i].name, result.bare_us,
-			result.daemon_us, result.daemon_us / result.bare_us);
-		if (rounds[i].mark > 0)
-			printf(" %6.1f", rounds[i].mark);
-		if (result.lost > 0)
-			printf("   %llu lost", (unsigned long long)result.lost);
-		printf("\n");
-		fflush(stdout);
+		print_result(&rounds[i], &result);
 	}
 	return 0;
 }
