@@ -2,6 +2,7 @@
 #include "error.h"
 #include "harness.h"
 #include "now.h"
+#include "timing.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -187,6 +188,10 @@ static void a_frozen_broker_is_given_up(void **state) {
 	harness_finish(&harness);
 }
 
+static bool has_waited(void *inbox) {
+	return inbox_counters(inbox).waits > 0;
+}
+
 static void a_full_inbox_pushes_back_and_loses_nothing(void **state) {
 	const struct broker_options options = { .lines = "max_queued_messages 100000" };
 	static struct peer peer;
@@ -199,12 +204,15 @@ static void a_full_inbox_pushes_back_and_loses_nothing(void **state) {
 	harness_await(&harness, &harness.connected, 1);
 	harness_idle(&harness, 50);
 	peer_connect(&peer, broker.port);
-	/* Twice what the inbox holds, while nobody takes. */
-	for (int i = 0; i < 2000; i++)
+	/* Twice what the inbox holds; nobody takes until a message has to wait. */
+	for (int i = 0; i < 2000; i++) {
 		peer_publish(&peer, "much", payload, sizeof(payload), 1, false);
+		if (has_waited(harness.inbox))
+			harness_turn(&harness);
+	}
+	assert_true(wait_until(has_waited, harness.inbox, PATIENCE_MS));
 	harness_await(&harness, &harness.messages, 2000);
 	assert_int_equal(inbox_counters(harness.inbox).messages, 2000);
-	assert_true(inbox_counters(harness.inbox).waits > 0);
 	assert_int_equal(inbox_counters(harness.inbox).shed, 0);
 	peer_disconnect(&peer);
 	harness_finish(&harness);
