@@ -135,15 +135,21 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 		start_over(row, outlook);
 }
 
+/* A channel that is known but has not begun is the same as one that nobody has heard of yet: which of
+ * the two it is depends on when the tick is pulled. */
 static struct siblings siblings_of(
 	const struct forecaster *forecaster, const struct row *rows, uint32_t channel) {
 	struct siblings siblings = { 0 };
 	uint32_t most = forecaster->layout->options.cross_channels;
-	for (uint32_t c = 0; c < forecaster->channels && siblings.count < most; c++) {
+	uint32_t at = 0;
+	for (uint32_t c = 0; c < forecaster->channels && at < most; c++) {
 		if (c == channel)
 			continue;
-		bool begun = forecaster->rows[c] && !row_is_fresh(&rows[c]);
-		siblings.rows[siblings.count++] = begun ? &rows[c] : NULL;
+		if (forecaster->rows[c] && !row_is_fresh(&rows[c])) {
+			siblings.rows[at] = &rows[c];
+			siblings.count = at + 1;
+		}
+		at++;
 	}
 	return siblings;
 }
