@@ -61,6 +61,7 @@ static int restore_detector(void *user, const struct detector_row *row) {
 	slot->longitude = row->longitude;
 	slot->stored_step_ms = row->step_ms;
 	slot->rebuild = source != SOURCE_NONE;
+	slot->stateless = slot->rebuild;
 	recovery->detectors++;
 	return 0;
 }
@@ -129,6 +130,7 @@ static int restore_state(void *user, const struct state_row *row) {
 	if (!slot || slot->source == SOURCE_NONE)
 		return 0;
 
+	slot->stateless = false;
 	int r = load_state(app, slot, row);
 	if (r == -ENOMEM)
 		return r;
@@ -210,6 +212,16 @@ static int replay_later(void *user, const struct reading_row *row) {
 	return replay_reading(recovery, row);
 }
 
+/* What never had a state is replayed as it arrived, as long as all of it still waits. */
+static int note_whole(void *user, uint32_t detector) {
+	struct recovery *recovery = user;
+	struct detector_slot *slot = slot_at(recovery->app, detector);
+
+	if (slot && slot->stateless)
+		slot->rebuild = false;
+	return 0;
+}
+
 static int replay_all_later(struct recovery *recovery) {
 	int r;
 
@@ -281,6 +293,8 @@ static int restore(struct recovery *recovery) {
 	r = add_all_to_engine(recovery->app);
 	if (r == 0)
 		r = store_each_state(store, restore_state, recovery);
+	if (r == 0)
+		r = store_each_waiting_whole(store, note_whole, recovery);
 	if (r == 0)
 		r = replay_all_later(recovery);
 	return r == 0 ? rebuild_all(recovery) : r;

@@ -24,6 +24,7 @@ struct detector_slot {
 	double latitude, longitude; /* NAN: unknown */
 	bool stale; /* its forecasts have been published as such */
 	bool rebuild; /* recovery: its state can't be used, its readings can */
+	bool stateless; /* recovery: it has never had a state */
 };
 
 /* How good a series' forecasts have been, where the figure does not depend on its unit. */

@@ -12,18 +12,24 @@
 /*
  * A detector's state in the database, in the machine's byte order:
  *
- *   header | clock | state of channel 0 | state of channel 1 | ...
+ *   header | clock | range of channel 0, 1, ... | state of channel 0 | state of channel 1 | ...
  *
  * It is taken while no batch is in flight, so clock and states are of the same moment; readings
  * that the clock holds but that have not stepped yet are in the clock's part.
  */
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 struct state_header {
 	uint32_t version;
 	uint32_t channels;
 	uint32_t clock_bytes;
 	uint32_t channel_bytes[CHANNELS_MAX];
+};
+
+/* What was predicted for a channel's next observation (struct series_slot). */
+struct state_range {
+	int64_t time_ms;
+	double low, high;
 };
 
 /* States that one turn of the loop copies at the most, in bytes: a few milliseconds. */
@@ -43,7 +49,8 @@ uint64_t app_layout(const struct app *app, uint32_t source) {
 
 static size_t measure(
 	const struct app *app, const struct detector *detector, struct state_header *header) {
-	size_t bytes = sizeof(*header) + header->clock_bytes;
+	size_t bytes = sizeof(*header) + header->clock_bytes +
+		       header->channels * sizeof(struct state_range);
 
 	for (uint32_t i = 0; i < header->channels; i++) {
 		size_t size = engine_state_size(app->engine, detector, i);
@@ -54,12 +61,29 @@ static size_t measure(
 	return bytes;
 }
 
+static struct series_slot *series_of(
+	const struct app *app, const struct detector *detector, uint32_t channel) {
+	return &app->roster.series[detector_channel_series(detector, channel)];
+}
+
+static char *fill_ranges(
+	const struct app *app, const struct detector *detector, uint32_t channels, char *to) {
+	for (uint32_t i = 0; i < channels; i++) {
+		const struct series_slot *slot = series_of(app, detector, i);
+		struct state_range range = { slot->range_ms, slot->low, slot->high };
+
+		memcpy(to, &range, sizeof(range));
+		to += sizeof(range);
+	}
+	return to;
+}
+
 static void fill(struct app *app, const struct detector *detector,
 	const struct state_header *header, char *to) {
 	memcpy(to, header, sizeof(*header));
 	to += sizeof(*header);
 	memcpy(to, app->state.data, header->clock_bytes);
-	to += header->clock_bytes;
+	to = fill_ranges(app, detector, header->channels, to + header->clock_bytes);
 	for (uint32_t i = 0; i < header->channels; i++) {
 		engine_state_save(app->engine, detector, i, to);
 		to += header->channel_bytes[i];
@@ -214,10 +238,26 @@ static int read_header(struct span bytes, struct state_header *header) {
 	if (header->channels > CHANNELS_MAX)
 		return E_CORRUPT;
 
-	size_t length = sizeof(*header) + (size_t)header->clock_bytes;
+	size_t length = sizeof(*header) + (size_t)header->clock_bytes +
+			header->channels * sizeof(struct state_range);
 	for (uint32_t i = 0; i < header->channels; i++)
 		length += header->channel_bytes[i];
 	return length == bytes.length ? 0 : E_CORRUPT;
+}
+
+static const char *load_ranges(
+	struct app *app, const struct detector *detector, uint32_t channels, const char *at) {
+	for (uint32_t i = 0; i < channels; i++) {
+		struct series_slot *slot = series_of(app, detector, i);
+		struct state_range range;
+
+		memcpy(&range, at, sizeof(range));
+		at += sizeof(range);
+		slot->range_ms = range.time_ms;
+		slot->low = range.low;
+		slot->high = range.high;
+	}
+	return at;
 }
 
 int app_load_state(struct app *app, struct detector *detector, struct span bytes) {
@@ -229,7 +269,8 @@ int app_load_state(struct app *app, struct detector *detector, struct span bytes
 	if (header.channels > detector_channel_count(detector))
 		return E_MISMATCH;
 
-	const char *at = bytes.data + sizeof(header) + header.clock_bytes;
+	const char *at = load_ranges(
+		app, detector, header.channels, bytes.data + sizeof(header) + header.clock_bytes);
 	for (uint32_t i = 0; i < header.channels && r == 0; i++) {
 		if (header.channel_bytes[i] > 0)
 			r = engine_state_load(

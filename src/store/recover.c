@@ -155,6 +155,28 @@ int store_each_reading(struct store *store, uint64_t after,
 		&(struct reading_visit){ visit, user });
 }
 
+struct whole_visit {
+	int (*visit)(void *user, uint32_t detector);
+	void *user;
+};
+
+static int visit_whole(sqlite3_stmt *s, void *context) {
+	const struct whole_visit *visit = context;
+
+	return visit->visit(visit->user, (uint32_t)sqlite3_column_int64(s, 0));
+}
+
+int store_each_waiting_whole(
+	struct store *store, int (*visit)(void *user, uint32_t detector), void *user) {
+	return each_row(store,
+		"SELECT s.detector FROM series s LEFT JOIN"
+		" (SELECT series, min(time_ms) AS first_ms FROM pending GROUP BY series) p"
+		" ON p.series=s.id GROUP BY s.detector HAVING NOT max(EXISTS"
+		" (SELECT 1 FROM reading r WHERE r.series=s.id"
+		"  AND (p.first_ms IS NULL OR r.time_ms<p.first_ms)))",
+		NULL, visit_whole, &(struct whole_visit){ visit, user });
+}
+
 int store_each_past_reading(struct store *store, uint32_t detector, uint32_t latest,
 	int (*visit)(void *user, const struct reading_row *row), void *user) {
 	return each_row(store,

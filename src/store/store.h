@@ -130,6 +130,10 @@ int store_each_state(
 int store_each_reading(struct store *store, uint64_t after,
 	int (*visit)(void *user, const struct reading_row *row), void *user);
 
+/* Detectors all of whose readings still wait: their history has nothing that is older. */
+int store_each_waiting_whole(
+	struct store *store, int (*visit)(void *user, uint32_t detector), void *user);
+
 /* The latest readings of one detector, `latest` of each of its series at the most, in the order of
  * their time; sequence is 0. For a state that is lost or was made with other options. */
 int store_each_past_reading(struct store *store, uint32_t detector, uint32_t latest,

@@ -229,6 +229,34 @@ static void transient_readings_wait_but_are_no_history(void **state) {
 	assert_string_equal(fixture_ask(fixture, "SELECT count(*) FROM reading"), "0");
 }
 
+static int write_detector(void *user, uint32_t detector) {
+	text_add_format(user, "%u ", detector);
+	return 0;
+}
+
+/* Pump 1 is new, 2 has a history, 3 has lost what its second channel waited for, 4 is silent. */
+static void who_has_no_history_but_what_waits_is_known(void **state) {
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+	struct journal *journal = &fixture->journal;
+	struct text text = { 0 };
+
+	for (uint32_t id = 1; id <= 4; id++)
+		fixture_add_pump(journal, id);
+	fixture_add_reading(journal, 3, 1000, 1, 1);
+	fixture_add_reading(journal, 6, 1000, 1, 2);
+	journal_floor(journal, 2);
+	fixture_commit(store, journal);
+	fixture_add_reading(journal, 1, 1000, 1, 3);
+	fixture_add_reading(journal, 3, 2000, 1, 4);
+	fixture_add_reading(journal, 5, 2000, 1, 5);
+	fixture_commit(store, journal);
+	assert_int_equal(store_each_waiting_whole(store, write_detector, &text), 0);
+	text_add_char(&text, '\0');
+	assert_string_equal(text.data, "1 4 ");
+	text_finish(&text);
+}
+
 static void the_latest_past_readings_of_a_detector_come_in_the_order_of_time(void **state) {
 	struct fixture *fixture = *state;
 	struct store *store = fixture->store;
@@ -258,6 +286,7 @@ int main(void) {
 		OPEN_TEST(what_states_contain_waits_no_longer),
 		OPEN_TEST(a_floor_that_rises_far_is_worked_off_over_several_commits),
 		OPEN_TEST(transient_readings_wait_but_are_no_history),
+		OPEN_TEST(who_has_no_history_but_what_waits_is_known),
 		OPEN_TEST(the_latest_past_readings_of_a_detector_come_in_the_order_of_time),
 	};
 
