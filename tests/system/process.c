@@ -61,11 +61,11 @@ void process_configure(struct process *process, const struct broker *broker, con
 	if (!file)
 		die(process, "xlstmd.conf");
 	fprintf(file,
-		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\nsession_expiry "
-		"= none\n"
+		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n%s"
 		"[store]\npath = %s\ncommit_interval = 50ms\n%s"
 		"[daemon]\nstats_interval = 200ms\n%s",
-		broker->server, process_file(process, "xlstmd.db"),
+		broker->server, strstr(lines, "session_expiry") ? "" : "session_expiry = none\n",
+		process_file(process, "xlstmd.db"),
 		strstr(lines, "state_interval") ? "" : "state_interval = 1s\n", lines);
 	if (fclose(file) != 0)
 		die(process, "xlstmd.conf");
@@ -103,11 +103,24 @@ void process_create(struct process *process, const struct broker *broker, const 
 	snprintf(process->folder, sizeof(process->folder), "/tmp/xlstmd.XXXXXX");
 	if (!mkdtemp(process->folder))
 		die(process, "folder");
+	process->fault = fault_open(process_file(process, "fault"));
 	open_notify(process);
 	pthread_mutex_init(&process->mutex, NULL);
 	if (pthread_create(&process->listener, NULL, listen_to, process) != 0)
 		die(process, "listener");
 	process_configure(process, broker, lines);
+}
+
+void process_preload(struct process *process, const char *library) {
+	process->preload = getenv(library);
+	if (!process->preload)
+		die(process, library);
+}
+
+static void preload(const struct process *process) {
+	setenv(FAULT_CONTROL, process_file(process, "fault"), 1);
+	setenv(FAULT_FILES, process_file(process, "xlstmd."), 1);
+	setenv("LD_PRELOAD", process->preload, 1);
 }
 
 static void become_daemon(const struct process *process) {
@@ -117,6 +130,8 @@ static void become_daemon(const struct process *process) {
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
 	setenv("NOTIFY_SOCKET", process_file(process, "notify"), 1);
+	if (process->preload)
+		preload(process);
 	execl(getenv("XLSTMD"), "xlstmd", "-c", process_file(process, "xlstmd.conf"), (char *)NULL);
 	_exit(127);
 }
@@ -167,18 +182,26 @@ void process_signal(struct process *process, int signal) {
 		die(process, "signal");
 }
 
-int process_wait(struct process *process, unsigned timeout_ms) {
+int process_poll(struct process *process, unsigned timeout_ms) {
 	int status;
 
 	for (unsigned waited = 0; waitpid(process->pid, &status, WNOHANG) == 0; waited += 5) {
-		if (waited >= timeout_ms) {
-			errno = ETIMEDOUT;
-			die(process, "does not end");
-		}
+		if (waited >= timeout_ms)
+			return PROCESS_RUNS;
 		sleep_ms(5);
 	}
 	process->pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int process_wait(struct process *process, unsigned timeout_ms) {
+	int status = process_poll(process, timeout_ms);
+
+	if (status == PROCESS_RUNS) {
+		errno = ETIMEDOUT;
+		die(process, "does not end");
+	}
+	return status;
 }
 
 void process_stop(struct process *process) {
@@ -205,6 +228,7 @@ void process_finish(struct process *process) {
 	__atomic_store_n(&process->finishing, true, __ATOMIC_RELEASE);
 	pthread_join(process->listener, NULL);
 	close(process->notify);
+	fault_close(process->fault);
 	snprintf(command, sizeof(command), "rm -rf %s", process->folder);
 	if (system(command) != 0)
 		fprintf(stderr, "%s stays\n", process->folder);
@@ -289,23 +313,29 @@ static bool is_answer(const struct peer_message *message, int number) {
 	return it_is;
 }
 
-void await_subscribed(struct peer *peer) {
+bool is_subscribed(struct peer *peer, unsigned timeout_ms) {
 	static int number;
-	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+	int64_t end_ms = now_ms() + timeout_ms;
 	char request[64];
 
-	while (now_ms() < deadline_ms) {
-		int64_t again_ms = now_ms() + 200;
+	snprintf(request, sizeof(request), "{\"transaction\":%d}", ++number);
+	publish_text(peer, "xlstm/main/request/ping", request);
+	while (now_ms() < end_ms) {
+		if (is_answer(peer_next(peer, timeout_ms), number))
+			return true;
+	}
+	return false;
+}
 
-		snprintf(request, sizeof(request), "{\"transaction\":%d}", ++number);
-		publish_text(peer, "xlstm/main/request/ping", request);
-		while (now_ms() < again_ms) {
-			if (is_answer(peer_next(peer, 200), number))
-				return;
+void await_subscribed(struct peer *peer) {
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+
+	while (!is_subscribed(peer, 200)) {
+		if (now_ms() > deadline_ms) {
+			fprintf(stderr, "the daemon does not answer\n");
+			exit(1);
 		}
 	}
-	fprintf(stderr, "the daemon does not answer\n");
-	exit(1);
 }
 
 double json_number_at(const json_t *json, const char *path) {

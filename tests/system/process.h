@@ -3,6 +3,7 @@
 #define SYSTEM_PROCESS_H
 
 #include "broker.h"
+#include "fault.h"
 #include "peer.h"
 
 #include <jansson.h>
@@ -18,6 +19,8 @@
 struct process {
 	pid_t pid; /* 0 while it does not run */
 	char folder[64];
+	struct fault_control *fault; /* what a preloaded library does to it */
+	const char *preload; /* NULL: nothing */
 	int notify; /* socket */
 	pthread_t listener; /* always reads it, as a service manager does: a full one holds up the
 	                     * daemon */
@@ -62,8 +65,17 @@ void process_kill(struct process *process);
 /* Ends it if need be, removes the folder. */
 void process_finish(struct process *process);
 
+/* What PRELOAD_x names is loaded into it at its next start and does as process->fault says. */
+#define PRELOAD_SYSTEM "FAULT_SYSTEM"
+#define PRELOAD_MEMORY "FAULT_MEMORY"
+void process_preload(struct process *process, const char *library);
+
 /* The path of a file in the folder, in a buffer that the next call but three reuses. */
 const char *process_file(const struct process *process, const char *name);
+
+/* How it has ended, as process_wait says; 1000 if it has not within the time. */
+int process_poll(struct process *process, unsigned timeout_ms);
+#define PROCESS_RUNS 1000
 
 /* Whether the log holds the text. */
 bool process_logged(const struct process *process, const char *text);
@@ -85,8 +97,9 @@ json_t *await_json(struct peer *peer, const char *topic);
  * returns them. */
 json_t *await_stats(struct peer *peer, const char *path, double at_least);
 
-/* Waits until the daemon has subscribed: until it answers. */
+/* Waits until the daemon has subscribed: until it answers. is_subscribed asks once. */
 void await_subscribed(struct peer *peer);
+bool is_subscribed(struct peer *peer, unsigned timeout_ms);
 
 /* The number at a path of names with dots; NAN if there is none. */
 double json_number_at(const json_t *json, const char *path);
