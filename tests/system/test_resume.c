@@ -39,6 +39,10 @@
 #define MESSAGES_PER_MINUTE 7
 #define READINGS_PER_MINUTE 8
 
+/* A sum is forecast once its minute is over, the tardy sensor three minutes after that. */
+#define FORECASTS_PER_MINUTE 6
+#define FORECASTS_TO_COME    5
+
 /* Messages that one life of the daemon is fed. */
 #define FEED_MAX 40
 
@@ -102,12 +106,14 @@ static void publish_until(unsigned *next, unsigned end) {
 		publish_message(*next);
 }
 
-/* Everything that was published has been stored, once; then a clean end. */
+/* Everything that was published has been stored, once, and worked off; then a clean end. */
 static void await_all(struct process *fed, unsigned minutes) {
-	char expected[32];
+	char expected[64];
 
-	snprintf(expected, sizeof(expected), "%u", minutes * READINGS_PER_MINUTE);
-	process_await_query(fed, "SELECT count(*) FROM reading", expected);
+	snprintf(expected, sizeof(expected), "%u|%u", minutes * READINGS_PER_MINUTE,
+		minutes * FORECASTS_PER_MINUTE - FORECASTS_TO_COME);
+	process_await_query(fed,
+		"SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM forecast)", expected);
 	process_stop(fed);
 }
 
