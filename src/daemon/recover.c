@@ -141,6 +141,7 @@ static int restore_state(void *user, const struct state_row *row) {
 	}
 	slot->sequence = row->sequence;
 	slot->saved = row->sequence;
+	slot->saved_waiting = detector_has_tick(slot->detector);
 	slot->rebuild = false;
 	recovery->states++;
 	app_want(app, slot->detector);

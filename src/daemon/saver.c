@@ -155,12 +155,14 @@ static int64_t save(struct app *app, struct detector_slot *slot) {
 	for (uint32_t i = 0; i < header.channels && r == 0; i++)
 		r = save_scores(app, detector, i);
 	slot->saved = slot->sequence;
+	slot->saved_waiting = detector_has_tick(detector);
 	app->counters.states++;
 	return r < 0 ? r : (int64_t)bytes;
 }
 
 static bool has_changed(const struct detector_slot *slot) {
-	return slot->detector && slot->source != SOURCE_NONE && slot->sequence > slot->saved;
+	return slot->detector && slot->source != SOURCE_NONE &&
+	       (slot->sequence > slot->saved || slot->saved_waiting);
 }
 
 /* Looks again at what every stored state contains. */

@@ -106,7 +106,8 @@ static void publish_until(unsigned *next, unsigned end) {
 		publish_message(*next);
 }
 
-/* Everything that was published has been stored, once, and worked off; then a clean end. */
+/* Everything that was published has been stored, once, and worked off; then a clean end. On a slow
+ * machine the end may be too short to save every state, so there are two. */
 static void await_all(struct process *fed, unsigned minutes) {
 	char expected[64];
 
@@ -114,6 +115,8 @@ static void await_all(struct process *fed, unsigned minutes) {
 		minutes * FORECASTS_PER_MINUTE - FORECASTS_TO_COME);
 	process_await_query(fed,
 		"SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM forecast)", expected);
+	process_stop(fed);
+	process_start(fed);
 	process_stop(fed);
 }
 
