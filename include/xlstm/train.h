@@ -98,6 +98,13 @@ void xlstm_adamw_destroy(struct xlstm_adamw *adamw);
 double xlstm_adamw_step(struct xlstm_adamw *adamw, struct xlstm_weights *weights,
 	struct xlstm_weights *gradient, double rate);
 
+/* The moments, laid out like the weights, and the steps that made them: with the weights they are all
+ * that a run needs to be gone on with. mean and square are weights of the same shape. */
+void xlstm_adamw_moments(const struct xlstm_adamw *adamw, struct xlstm_weights *mean,
+	struct xlstm_weights *square, uint64_t *ret_steps);
+void xlstm_adamw_resume(struct xlstm_adamw *adamw, const struct xlstm_weights *mean,
+	const struct xlstm_weights *square, uint64_t steps);
+
 /* Linear from 0 to peak over `warmup` steps, then a cosine to `last` at step `steps`, then last. */
 double xlstm_cosine_rate(size_t step, size_t warmup, size_t steps, double peak, double last);
 

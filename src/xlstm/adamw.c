@@ -113,6 +113,20 @@ double xlstm_adamw_step(struct xlstm_adamw *adamw, struct xlstm_weights *weights
 	return norm;
 }
 
+void xlstm_adamw_moments(const struct xlstm_adamw *adamw, struct xlstm_weights *mean,
+	struct xlstm_weights *square, uint64_t *ret_steps) {
+	memcpy(mean->values, adamw->mean, adamw->floats * sizeof(float));
+	memcpy(square->values, adamw->square, adamw->floats * sizeof(float));
+	*ret_steps = adamw->steps;
+}
+
+void xlstm_adamw_resume(struct xlstm_adamw *adamw, const struct xlstm_weights *mean,
+	const struct xlstm_weights *square, uint64_t steps) {
+	memcpy(adamw->mean, mean->values, adamw->floats * sizeof(float));
+	memcpy(adamw->square, square->values, adamw->floats * sizeof(float));
+	adamw->steps = steps;
+}
+
 double xlstm_cosine_rate(size_t step, size_t warmup, size_t steps, double peak, double last) {
 	if (step < warmup)
 		return peak * (double)step / (double)warmup;
