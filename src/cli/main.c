@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
 	{ "accuracy", "how good the forecasts have been",                     accuracy_run},
 	{ "learning", "what the network tried to learn, and what came of it", learning_run},
 	{ "model",    "weights: show, import, export",                        model_run   },
+	{ "train",    "weights from synthetic series and CSV files",          train_run   },
 	{ "backtest", "the daemon's forecasts over a file, scored",           backtest_run},
 	{ "replay",   "publish a file's readings over MQTT",                  replay_run  },
 	{ "watch",    "live fan chart of the forecasts",                      watch_run   },

@@ -21,6 +21,7 @@ int model_run(int argc, char **argv);
 int replay_run(int argc, char **argv);
 int series_run(int argc, char **argv);
 int status_run(int argc, char **argv);
+int train_run(int argc, char **argv);
 int watch_run(int argc, char **argv);
 
 #endif
