@@ -4,6 +4,9 @@
 
 file_names="etth1 ettm1 los i94 airquality parking taxi prsa"
 
+# Others, to choose settings on: no figure of those above may be used for that.
+tuning_names="exchange ambient asg tweets ec2 elb rds travel occupancy speed wsn"
+
 # The first quarter of the rows is for warming up and gives the deviations that errors are divided by.
 each_run() {
 	file_run=$1
@@ -38,11 +41,30 @@ each_run() {
 				--zscore-rows 8766 --score-from 8766
 		done
 		;;
+	exchange) each_step realAdExchange/exchange-2_cpc_results ;;
+	ambient) each_step realKnownCause/ambient_temperature_system_failure ;;
+	asg) each_step realKnownCause/cpu_utilization_asg_misconfiguration 5m ;;
+	tweets) each_step realTweets/Twitter_volume_AAPL 5m ;;
+	ec2) each_step realAWSCloudwatch/ec2_network_in_257a54 5m ;;
+	elb) each_step realAWSCloudwatch/elb_request_count_8c0756 5m ;;
+	rds) each_step realAWSCloudwatch/rds_cpu_utilization_cc0c53 5m ;;
+	travel) each_step realTraffic/TravelTime_387 15m ;;
+	occupancy) each_step realTraffic/occupancy_6005 5m ;;
+	speed) each_step realTraffic/speed_6005 10m ;;
+	wsn) "$file_run" "$file_name" "$data/iot/wsn_library1.csv.gz" --time ts_ms --detector-column node \
+		--channels temp_internal,humidity,temperature,par --step 10m --horizons 1,6,24 ;;
 	*)
 		echo "no file $file_name"
 		exit 2
 		;;
 	esac
+}
+
+# A file of the Numenta benchmark hour by hour, and by its own step.
+each_step() {
+	"$file_run" "$file_name" "$data/nab/$1.csv.gz" --time timestamp --step 1h --horizons 1,6,24
+	[ $# = 1 ] || "$file_run" "$file_name" "$data/nab/$1.csv.gz" --time timestamp --step "$2" \
+		--horizons 1,12,48
 }
 
 find_data() {
