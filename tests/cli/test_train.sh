@@ -50,7 +50,7 @@ says out '^lead   network   closed  ratio'
 cmp whole half || fail "reports change the weights"
 
 # Stopped by an interrupt after the first report, it goes on from its checkpoint.
-"$xlstmctl" train --out stopped $small --steps 40 --checkpoint c2 --report-every 2 2>err >out &
+"$xlstmctl" train --out stopped $small --steps 14 --checkpoint c2 --report-every 2 2>err >out &
 pid=$!
 until grep -q '^step 2' err; do
 	kill -0 $pid || fail "training ended by itself"
@@ -60,11 +60,11 @@ kill -INT $pid
 status=0
 wait $pid || status=$?
 [ $status = 1 ] || fail "interrupted training: exit status $status"
-says err 'stopped at step [0-9]* of 40; --resume goes on'
-expect 0 --out stopped $small --steps 40 --checkpoint c2 --resume
-expect 0 --out straight $small --steps 40
+says err 'stopped at step [0-9]* of 14; --resume goes on'
+expect 0 --out stopped $small --steps 14 --checkpoint c2 --resume
+expect 0 --out straight $small --steps 14
 cmp stopped straight || fail "resumed training gives other weights"
-expect 1 --out stopped $small --steps 41 --checkpoint c2 --resume
+expect 1 --out stopped $small --steps 15 --checkpoint c2 --resume
 says err 'belongs to a different model'
 
 "$xlstmctl" model show whole >out

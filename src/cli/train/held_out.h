@@ -22,8 +22,8 @@ struct held_out {
 	struct held_out_loss leads[HELD_OUT_PARTS][NETWORK_LEADS];
 };
 
-/* Lanes that a report looks at: 98304 ticks. */
-#define HELD_OUT_LANES 64
+/* Lanes that a report looks at: 49152 ticks. */
+#define HELD_OUT_LANES 32
 
 /* recorded may be NULL. -ENOMEM, or an XLSTM_E_ code. */
 int held_out_measure(const struct xlstm_weights *weights, const struct recorded *recorded,
