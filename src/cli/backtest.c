@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Ticks worked on at a time. */
-#define BATCH 64
+/* Ticks worked on at a time, as by the daemon: what is in one batch sees each other. */
+#define BATCH 256
 
 /* Rows between two looks at the progress. */
 #define PROGRESS_ROWS 512

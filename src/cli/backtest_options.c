@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The group that the detectors of a file form. */
+#define GROUP_OF_FILE "file"
+
 static const char usage[] =
 	"Usage: xlstmctl backtest FILE.csv [OPTION...]\n"
 	"\n"
@@ -22,6 +25,7 @@ static const char usage[] =
 	"      --channels A,B,...   columns to forecast (all)\n"
 	"      --detector-column C  column that names the row's detector (one detector)\n"
 	"      --wide               each column is a detector of its own\n"
+	"      --group              detectors see their neighbours\n"
 	"      --missing A,B,...    cells that mean \"no value\" (empty ones always do)\n"
 	"      --season N,M         seasons in steps, the shorter first (found)\n"
 	"      --horizons A,B,...   steps ahead to be scored (1,24)\n"
@@ -44,6 +48,7 @@ enum option_code {
 	OPTION_CHANNELS,
 	OPTION_DETECTOR_COLUMN,
 	OPTION_WIDE,
+	OPTION_GROUP,
 	OPTION_MISSING,
 	OPTION_SEASON,
 	OPTION_HORIZONS,
@@ -65,6 +70,7 @@ static const struct option long_options[] = {
 	{ "channels",		      required_argument, NULL, OPTION_CHANNELS },
 	{ "detector-column",required_argument, NULL, OPTION_DETECTOR_COLUMN },
 	{ "wide",            no_argument, NULL, OPTION_WIDE },
+	{ "group", no_argument, NULL, OPTION_GROUP },
 	{ "missing",             required_argument, NULL, OPTION_MISSING },
 	{ "season",                   required_argument, NULL, OPTION_SEASON },
 	{ "horizons",		      required_argument, NULL, OPTION_HORIZONS },
@@ -138,6 +144,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_CHANNELS: options->channels = argument; return 0;
 	case OPTION_DETECTOR_COLUMN: options->detector_column = argument; return 0;
 	case OPTION_WIDE: options->wide = true; return 0;
+	case OPTION_GROUP: strcpy(options->forecast.group, GROUP_OF_FILE); return 0;
 	case OPTION_MISSING: options->missing = argument; return 0;
 	case OPTION_SEASON:
 		return read_list(

@@ -33,8 +33,10 @@ static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
 	return result;
 }
 
-/* The closed mix always does. */
+/* The closed mix always does, and what sees neighbours where there are any. */
 static bool takes_part(const struct backtest_options *options, int e) {
+	if (e >= EXPERT_ALONE && !options->forecast.group[0])
+		return false;
 	return e == EXPERT_CLOSED || (options->forecast.experts >> e & 1);
 }
 

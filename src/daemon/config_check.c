@@ -82,6 +82,8 @@ static void check_source(struct check *check, const struct config_source *source
 		check_wire(check, source);
 	if (source->position.count != 0 && source->position.count != 2)
 		source_problem(check, source, "position: expected two fields: lat, lon");
+	if (strlen(source->group) > GROUP_NAME_MAX)
+		source_problem(check, source, "group: expected a name of at most 63 bytes");
 	if (source->channels.count > check->config->limits.channels)
 		source_problem(check, source, "channels: more than [limits] channels");
 	if (season_read(&source->season, source->step, seasons) < 0)

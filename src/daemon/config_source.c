@@ -5,6 +5,7 @@
 #include "season.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The items of a list with commas between, as the layers below read them. */
 static void join(const struct config_list *list, struct text *to) {
@@ -62,13 +63,25 @@ int config_experts(const struct config *config, uint32_t *ret_mask) {
 	return r;
 }
 
+/* The group's name, the rest of the room as it was: zeros. */
+static int config_group(const struct config_source *source, char to[GROUP_NAME_MAX + 1]) {
+	size_t length = strlen(source->group);
+
+	if (length > GROUP_NAME_MAX)
+		return E_CONFIG;
+	memcpy(to, source->group, length);
+	return 0;
+}
+
 int config_forecast_options(const struct config *config, const struct config_source *source,
 	struct forecast_options *ret_options) {
 	struct forecast_options options;
 
 	forecast_options_init(&options);
 	options.horizon = source->horizon;
-	int r = config_experts(config, &options.experts);
+	int r = config_group(source, options.group);
+	if (r == 0)
+		r = config_experts(config, &options.experts);
 	if (r == 0)
 		r = season_read(&source->season, source->step, options.seasons);
 	if (r == 0)

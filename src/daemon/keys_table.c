@@ -293,7 +293,9 @@ static const struct key keys[] = {
 		.help = "Two fields that hold the detector's latitude and longitude: lat, lon." },
 	{ .section = SECTION_SOURCE, .name = "group", .type = KEY_TEXT,
 		.at = AT_SOURCE(group), .initial = "",
-		.help = "Group whose detectors may see each other." },
+		.help = "Group whose detectors see each other: the values of the others of the same "
+			"channel are inputs of a detector's forecasts. A name of at most 63 bytes; none "
+			"if empty." },
 	{ .section = SECTION_SOURCE, .name = "aggregate", .type = KEY_CHOICE,
 		.at = AT_SOURCE(aggregate), .initial = "mean", .choices = aggregate_words,
 		.help = "What becomes of several readings in one period." },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch.h"
 
+#include "detector.h"
 #include "engine.h"
 #include "network_inputs.h"
 #include "network_outputs.h"
@@ -15,7 +16,8 @@ int batch_create(struct batch **ret_batch, size_t capacity) {
 
 	batch->capacity = capacity;
 	batch->workspace = calloc(1, sizeof(*batch->workspace));
-	if (!batch->workspace) {
+	batch->places = calloc(capacity, sizeof(*batch->places));
+	if (!batch->workspace || !batch->places) {
 		batch_destroy(batch);
 		return -ENOMEM;
 	}
@@ -41,6 +43,7 @@ void batch_destroy(struct batch *batch) {
 	batch_clear(batch);
 	network_finish(&batch->network);
 	free(batch->numbers);
+	free(batch->places);
 	free(batch->workspace);
 	free(batch);
 }
@@ -116,6 +119,18 @@ void batch_add(struct batch *batch, struct detector *detector, const struct fore
 	batch->network.reserved += forecaster->channels;
 }
 
+static int compare_places(const void *a, const void *b) {
+	const struct batch_place *x = a, *y = b;
+	return (x->detector > y->detector) - (x->detector < y->detector);
+}
+
+void batch_sort(struct batch *batch) {
+	for (size_t i = 0; i < batch->count; i++)
+		batch->places[i] =
+			(struct batch_place){ detector_id(batch->items[i].detector), (uint32_t)i };
+	qsort(batch->places, batch->count, sizeof(*batch->places), compare_places);
+}
+
 void batch_clear(struct batch *batch) {
 	for (size_t i = 0; i < batch->count; i++)
 		xlstm_model_unref(batch->items[i].model);
@@ -152,13 +167,18 @@ static void network_step(const struct network_batch *network, const struct xlstm
 		};
 }
 
+/* The i-th to be worked on. */
+static struct batch_item *item_at(struct batch *batch, size_t i) {
+	return &batch->items[batch->places[i].item];
+}
+
 /* All channels of all items: items with the same weights that follow each other step together. */
-static void network_run(const struct batch *batch) {
+static void network_run(struct batch *batch) {
 	size_t first = 0, end = 0;
 	for (size_t i = 0; i < batch->count; i++) {
-		const struct batch_item *item = &batch->items[i];
+		const struct batch_item *item = item_at(batch, i);
 		end += item->voices_count;
-		bool goes_on = i + 1 < batch->count && batch->items[i + 1].model == item->model;
+		bool goes_on = i + 1 < batch->count && item_at(batch, i + 1)->model == item->model;
 		if (goes_on || !item->model)
 			continue;
 		network_step(&batch->network, item->model, first, end);
@@ -170,7 +190,7 @@ void batch_run(struct batch *batch) {
 	struct network_batch *network = &batch->network;
 	size_t stepping = 0;
 	for (size_t i = 0; i < batch->count; i++) {
-		struct batch_item *item = &batch->items[i];
+		struct batch_item *item = item_at(batch, i);
 		float *inputs =
 			network->inputs ? network->inputs + stepping * NETWORK_INPUTS : NULL;
 		void **states = network->states ? network->states + stepping : NULL;
@@ -180,10 +200,13 @@ void batch_run(struct batch *batch) {
 	}
 	network_run(batch);
 
+	for (size_t i = 0; i < batch->count; i++)
+		forecaster_advance(&batch->items[i].forecaster, &batch->items[i].tick);
+
 	const struct network_voice *voices = network->voices;
 	float *numbers = batch->numbers;
 	for (size_t i = 0; i < batch->count; i++) {
-		struct batch_item *item = &batch->items[i];
+		struct batch_item *item = item_at(batch, i);
 		numbers = place(item, numbers);
 		forecaster_step(
 			&item->forecaster, &item->tick, batch->workspace, voices, item->outlooks);

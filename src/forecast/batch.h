@@ -18,6 +18,12 @@ struct batch_item {
 	uint32_t voices_count; /* channels for which the network steps */
 };
 
+/* Items are worked on in the order of detectors' ids, so that what they learn together does not depend on
+ * who came first. */
+struct batch_place {
+	uint32_t detector, item;
+};
+
 /* What the network reads and says, for all channels of all items together. */
 struct network_batch {
 	struct xlstm_model
@@ -36,6 +42,7 @@ struct batch {
 	float *numbers; /* means and quantiles of all items */
 	struct workspace *workspace;
 	struct network_batch network;
+	struct batch_place *places; /* [count] */
 	struct batch_item items[];
 };
 
@@ -49,6 +56,9 @@ int batch_reserve(struct batch *batch, const struct forecaster *forecaster);
  * shape of the batch's. */
 void batch_add(struct batch *batch, struct detector *detector, const struct forecaster *forecaster,
 	struct xlstm_model *model, const struct tick *tick);
+
+/* Sets the order of work of a batch that is complete. */
+void batch_sort(struct batch *batch);
 
 /* Makes it empty. */
 void batch_clear(struct batch *batch);

@@ -60,6 +60,7 @@ void engine_destroy(struct engine *engine) {
 		free(layout);
 	}
 	engine_learning_destroy(engine);
+	groups_finish(&engine->groups);
 	xlstm_model_unref(engine->options.model);
 	free(engine->members);
 	free(engine);
@@ -77,18 +78,19 @@ static void *find_row(
 	return member && channel < CHANNELS_MAX ? member->forecaster.rows[channel] : NULL;
 }
 
-static const struct row_layout *share_layout(
+static const struct shared_layout *share_layout(
 	struct engine *engine, const struct forecast_options *options) {
 	for (struct shared_layout *l = engine->layouts; l; l = l->next)
-		if (memcmp(&l->layout.options, options, sizeof(*options)) == 0)
-			return &l->layout;
+		if (memcmp(&l->options, options, sizeof(*options)) == 0)
+			return l;
 	struct shared_layout *shared = calloc(1, sizeof(*shared));
 	if (!shared)
 		return NULL;
+	shared->options = *options;
 	row_layout_init(&shared->layout, options, engine->options.model);
 	shared->next = engine->layouts;
 	engine->layouts = shared;
-	return &shared->layout;
+	return shared;
 }
 
 static int make_room(struct engine *engine, uint32_t id) {
@@ -111,13 +113,14 @@ static int add_member(struct engine *engine, struct detector *detector,
 	if (r < 0)
 		return r;
 
-	const struct row_layout *layout = share_layout(engine, options);
-	struct member *member = layout ? calloc(1, sizeof(*member)) : NULL;
+	const struct shared_layout *shared = share_layout(engine, options);
+	struct member *member = shared ? calloc(1, sizeof(*member)) : NULL;
 	if (!member)
 		return -ENOMEM;
 
 	member->detector = detector;
-	member->forecaster.layout = layout;
+	member->forecaster.layout = &shared->layout;
+	member->group = shared->options.group;
 	engine->members[detector_id(detector)] = member;
 	*ret_member = member;
 	return 0;
@@ -196,6 +199,7 @@ void engine_remove(struct engine *engine, struct detector *detector) {
 	if (!member)
 		return;
 	due_drop(engine, member);
+	engine_unseat(engine, member);
 	engine->memory -= member->forecaster.channels * member->forecaster.layout->size;
 	engine->series -= member->forecaster.channels;
 	engine->members[detector_id(detector)] = NULL;
@@ -218,7 +222,16 @@ bool engine_fits(const struct engine *engine, const struct xlstm_model *model) {
 }
 
 size_t engine_memory(const struct engine *engine) {
-	return engine->memory;
+	return engine->memory + engine->groups.memory;
+}
+
+/* What a batch needs to know of a member as it is now. */
+static int prepare(struct engine *engine, struct batch *batch, struct member *member) {
+	struct forecaster *forecaster = &member->forecaster;
+	forecaster->step_ms = detector_step_ms(member->detector);
+	forecaster->slot_ms = detector_step_is_known(member->detector) ? forecaster->step_ms : 0;
+	int r = engine_seat(engine, member);
+	return r < 0 ? r : batch_reserve(batch, forecaster);
 }
 
 uint64_t engine_restarts(const struct engine *engine) {
@@ -232,8 +245,7 @@ size_t engine_fill(struct engine *engine, struct batch *batch) {
 		return 0; /* what is due stays due */
 	while (engine->first_due && batch->count < batch->capacity) {
 		struct member *member = engine->first_due;
-		member->forecaster.step_ms = detector_step_ms(member->detector);
-		if (batch_reserve(batch, &member->forecaster) < 0)
+		if (prepare(engine, batch, member) < 0)
 			break; /* what is due stays due */
 		due_take(engine);
 		if (detector_next_tick(member->detector, &tick))
@@ -244,6 +256,7 @@ size_t engine_fill(struct engine *engine, struct batch *batch) {
 		if (member == last)
 			break;
 	}
+	batch_sort(batch);
 	return batch->count;
 }
 
@@ -329,8 +342,7 @@ uint32_t engine_scores(const struct engine *engine, const struct detector *detec
 	return row.layout->horizon;
 }
 
-/* Opens the row of a series; false if there is nothing in it yet. */
-static bool open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,
+bool engine_open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,
 	struct row *ret_row) {
 	void *bytes = find_row(engine, detector, channel);
 	if (!bytes)
@@ -342,7 +354,7 @@ static bool open_row(const struct engine *engine, const struct detector *detecto
 bool engine_expert_forecasts(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, double (*to)[HORIZON_MAX]) {
 	struct row row;
-	if (!open_row(engine, detector, channel, &row))
+	if (!engine_open_row(engine, detector, channel, &row))
 		return false;
 	row_expert_forecasts(&row, to);
 	return true;
@@ -351,6 +363,6 @@ bool engine_expert_forecasts(const struct engine *engine, const struct detector 
 uint32_t engine_season(
 	const struct engine *engine, const struct detector *detector, uint32_t channel) {
 	struct row row;
-	bool known = open_row(engine, detector, channel, &row);
+	bool known = engine_open_row(engine, detector, channel, &row);
 	return known ? row.head->seasonal[SLOT_SLOW].period : 0;
 }

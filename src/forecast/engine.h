@@ -16,7 +16,8 @@
  *   any thread     batch_run(batch)                  pure computation: settle, learn, forecast
  *   loop thread    engine_apply(batch)               struct forecast for each included channel
  *
- * Two batches make a pipeline: one fills while the other runs. From engine_fill to engine_apply
+ * Two batches make a pipeline: one fills while the other runs, unless detectors are in groups, where a
+ * batch is filled when the one before has run. From engine_fill to engine_apply
  * the states that the batch names belong to batch_run, so for these detectors neither the states
  * nor the scores may be read or written meanwhile; batches run one after the other in the order
  * they were filled. All other calls are for the loop thread. Nothing here reads a clock, waits, or
@@ -51,7 +52,8 @@ void engine_destroy(struct engine *engine);
 int engine_add(
 	struct engine *engine, struct detector *detector, const struct forecast_options *options);
 
-/* Forgets a detector and its states. It must not be in a batch. */
+/* Forgets a detector and its states. It must not be in a batch, and if it is in a group no batch may
+ * be under way. */
 void engine_remove(struct engine *engine, struct detector *detector);
 
 /* Puts the detector on the due list, once however often it is wanted. */
@@ -144,6 +146,43 @@ struct xlstm_model *engine_model(const struct engine *engine, const struct detec
  * 0; E_MISMATCH if states would mean something else; E_NOT_FOUND; -EBUSY while an attempt of these
  * weights is under way. */
 int engine_adopt(struct engine *engine, const struct detector *detector, struct xlstm_model *model);
+
+/*
+ * What the members of groups know together, as bytes for the database: so many neighbourhoods, each of
+ * engine_neighbourhood_size bytes. Loaded before the detectors are added, and the rows of the same
+ * moment beside them, forecasts go on as if nothing had happened. Not while a batch is under way.
+ *
+ * engine_neighbourhood_load: 0, -ENOMEM, E_VERSION, E_CORRUPT, or E_MISMATCH if it belongs to another
+ * layout of groups; nothing changed unless 0.
+ */
+size_t engine_neighbourhoods(const struct engine *engine);
+size_t engine_neighbourhood_size(const struct engine *engine, size_t index);
+void engine_neighbourhood_save(const struct engine *engine, size_t index, void *to);
+int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size);
+
+/* One that a series looks at. */
+struct neighbour {
+	uint32_t series;
+	double correlation; /* of changes over six periods */
+};
+
+/* What the neighbours have been good for at one lead: mean absolute errors without and with them, in
+ * the unit of the readings. */
+struct neighbour_gain {
+	uint32_t lead; /* from 1 */
+	double alone, together;
+};
+
+/* The neighbours of a series, the closest first, to `to` [NEIGHBOURS_MAX]; returns how many. Not while a
+ * batch is under way. */
+#define NEIGHBOURS_MAX 4
+uint32_t engine_neighbours(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, struct neighbour *to);
+
+/* What they have been good for, to `to` [HORIZON_MAX]; returns the number of leads, 0 if there is
+ * nothing to tell yet. */
+uint32_t engine_neighbour_gains(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, struct neighbour_gain *to);
 
 /* How good the forecasts of a series have been, for leads 1 to the horizon; to holds
  * HORIZON_MAX. Returns the number of leads, 0 for a series that is not known. */

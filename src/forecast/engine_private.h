@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "engine.h"
+#include "group.h"
 #include "learner.h"
 
 /* What the engine keeps of a detector. */
@@ -11,6 +12,8 @@ struct member {
 	struct detector *detector;
 	struct forecaster forecaster;
 	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
+	const char *group; /* in the options; "": none */
+	uint32_t seated; /* channels that have joined it */
 	struct learner *own; /* of weights of the detector's own; NULL: the shared ones */
 	struct member *next_owner;
 	struct member *next_due;
@@ -20,6 +23,7 @@ struct member {
 
 /* Detectors with the same options share a layout. */
 struct shared_layout {
+	struct forecast_options options;
 	struct row_layout layout;
 	struct shared_layout *next;
 };
@@ -30,6 +34,7 @@ struct engine {
 	struct member **members; /* by detector id; NULL: not known */
 	size_t members_room;
 	size_t memory;
+	struct groups groups;
 	uint64_t restarts;
 	size_t series; /* that have a row */
 	struct member *first_due, *last_due;
@@ -48,6 +53,16 @@ struct member *engine_member(const struct engine *engine, const struct detector 
 
 /* Whether the engine can go on with these weights. */
 bool engine_fits(const struct engine *engine, const struct xlstm_model *model);
+
+/* --- engine_neighbours.c */
+
+/* Gives the channels that are new in a group their seats. 0 or -ENOMEM. */
+int engine_seat(struct engine *engine, struct member *member);
+void engine_unseat(struct engine *engine, const struct member *member);
+
+/* Opens the row of a series; false if there is nothing in it yet. */
+bool engine_open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,
+	struct row *ret_row);
 
 /* --- engine_learning.c */
 

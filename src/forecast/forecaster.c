@@ -50,7 +50,8 @@ static struct pending issue_lead(
 	struct pending pending = { .reserved = 0 };
 	for (int e = 0; e < EXPERTS; e++)
 		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean = (float)mix_second(&row->mix[h - 1], pending.experts, h);
+	pending.mean = (float)(row->near_state ? mix_last(&row->mix[h - 1], pending.experts)
+					       : mix_second(&row->mix[h - 1], pending.experts, h));
 	pending.spread = spread_at(row, panel, h);
 	*size = calibrate_size(&row->calibrate[h - 1], pending.spread * row->scale,
 		guess_at(row, panel, h, pending.spread, *size));
@@ -113,7 +114,8 @@ static void start_over(const struct row *row, struct outlook *outlook) {
 }
 
 static void step_channel(const struct row *row, const struct siblings *siblings,
-	const struct network_voice *voice, struct panel *panel, struct outlook *outlook) {
+	const struct network_voice *voice, const struct near_seat *near, const struct moment *at,
+	struct panel *panel, struct outlook *outlook) {
 	struct row_head *head = row->head;
 	uint32_t horizon = row->layout->horizon;
 	uint32_t waiting = head->run < horizon ? (uint32_t)head->run : horizon;
@@ -123,6 +125,8 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 		outlook->settled = settle(row, waiting);
 	panel_run(panel, row, siblings, waiting);
 	panel_run_network(panel, row, voice, waiting);
+	if (row->near_state)
+		near_run(panel, row, near, at, waiting);
 	issue(row, panel, outlook);
 	head->run++;
 	outlook->observed = head->history.missing ? NAN : row->anchor;
@@ -154,6 +158,22 @@ static struct siblings siblings_of(
 	return siblings;
 }
 
+static void tell_neighbours(const struct forecaster *forecaster, const struct tick *tick,
+	const struct row *row, uint32_t channel) {
+	const struct near_seat *near = &forecaster->near[channel];
+	struct moment at = { forecaster->slot_ms, tick->time_ms };
+	if (near->hood && at.step_ms > 0 && row->head->history.missing == 0)
+		neighbourhood_post(near->hood, near->seat, &at, row->anchor,
+			row->head->history.mean, row->scale);
+}
+
+void forecaster_advance(const struct forecaster *forecaster, const struct tick *tick) {
+	struct moment at = { forecaster->slot_ms, tick->time_ms };
+	for (uint32_t c = 0; c < forecaster->channels; c++)
+		if (forecaster->near[c].hood && at.step_ms > 0 && tick_includes(tick, c))
+			neighbourhood_advance(forecaster->near[c].hood, &at);
+}
+
 uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tick *tick,
 	struct workspace *workspace, float *inputs, void **states) {
 	struct network_clock clock = network_clock_at(tick->time_ms);
@@ -164,6 +184,7 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
 		struct row *row = &workspace->rows[c];
 		*row = row_open(forecaster->layout, forecaster->rows[c]);
 		row_accept(row, tick->number, tick->values[c], forecaster->step_ms);
+		tell_neighbours(forecaster, tick, row, c);
 		if (!row_has_network(row))
 			continue;
 		network_inputs(&row->track, &clock, inputs + count * NETWORK_INPUTS);
@@ -175,6 +196,7 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
 void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
 	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks) {
 	struct row *rows = workspace->rows;
+	struct moment at = { forecaster->slot_ms, tick->time_ms };
 	for (uint32_t c = 0; c < forecaster->channels; c++)
 		if (forecaster->rows[c])
 			rows[c] = row_open(forecaster->layout, forecaster->rows[c]);
@@ -183,7 +205,8 @@ void forecaster_step(const struct forecaster *forecaster, const struct tick *tic
 			continue;
 		struct siblings siblings = siblings_of(forecaster, rows, c);
 		const struct network_voice *voice = row_has_network(&rows[c]) ? voices++ : NULL;
-		step_channel(&rows[c], &siblings, voice, &workspace->panel, &outlooks[c]);
+		step_channel(&rows[c], &siblings, voice, &forecaster->near[c], &at,
+			&workspace->panel, &outlooks[c]);
 	}
 }
 

@@ -2,6 +2,7 @@
 #ifndef FORECAST_FORECASTER_H
 #define FORECAST_FORECASTER_H
 
+#include "near.h"
 #include "panel.h"
 #include "settle.h"
 
@@ -14,6 +15,8 @@ struct forecaster {
 	int64_t step_ms;
 	uint32_t channels;
 	void *rows[CHANNELS_MAX]; /* NULL: no room, the channel is passed over */
+	struct near_seat near[CHANNELS_MAX];
+	int64_t slot_ms; /* the step if it is known, else 0: no neighbours yet */
 };
 
 /* What one thread needs while it steps a detector. */
@@ -36,12 +39,15 @@ struct outlook {
 };
 
 /*
- * First half: every included channel accepts its value. Writes the network's inputs of those for
+ * First half: every included channel accepts its value and tells its neighbours. Writes the network's inputs of those for
  * which it steps, at most one for each channel, and where their states lie; returns how many, 0
  * without a network. inputs [channels][NETWORK_INPUTS], states [channels].
  */
 uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tick *tick,
 	struct workspace *workspace, float *inputs, void **states);
+
+/* In between: neighbourhoods of the included channels learn from the slots that this tick ends. */
+void forecaster_advance(const struct forecaster *forecaster, const struct tick *tick);
 
 /*
  * Second half: settles, learns and forecasts. voices [channels] belong to the channels for which

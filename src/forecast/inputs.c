@@ -93,6 +93,13 @@ static void write_deviations(const struct row *row, float *to) {
 		to[k + 1] = input(deviations[k] - deviations[0]);
 }
 
+void inputs_write_own(const struct row *row, uint32_t lags, float *to) {
+	*to++ = 1;
+	*to++ = input((row->anchor - row->head->history.mean) / row->scale);
+	to = write_fourier(row, to);
+	write_lags(row, lags, to);
+}
+
 void inputs_write(
 	const struct row *row, const struct siblings *siblings, enum linear kind, float *to) {
 	memset(to, 0, rls_stride(&row->layout->linear[kind]) * sizeof(*to));

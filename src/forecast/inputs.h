@@ -30,6 +30,9 @@ struct siblings {
 	const struct row *rows[CROSS_LIMIT];
 };
 
+/* The level, three harmonics of the phase and the first lags alone: 2 + FOURIER + lags numbers. */
+void inputs_write_own(const struct row *row, uint32_t lags, float *to);
+
 /* Writes inputs_count numbers, and zeros up to the stride. siblings matters to rls_cross only. */
 void inputs_write(
 	const struct row *row, const struct siblings *siblings, enum linear kind, float *to);

@@ -22,6 +22,10 @@
 #define TRUST   20.0
 #define TRUSTED 0.7
 
+/* Neighbours are taken for STRANGE times as bad as no neighbours, which STRANGENESS scores outweigh. */
+#define STRANGENESS 20.0
+#define STRANGE     1.2
+
 void mix_score(
 	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit) {
 	for (int e = 0; e < EXPERTS; e++) {
@@ -29,14 +33,15 @@ void mix_score(
 			continue;
 		double error = fmin(fabs(y - (double)forecasts[e]) * unit, limit);
 		double rate = fmax(1 - MIX_FORGETTING, EARLY / (mix->scored[e] + EARLY));
-		mix->loss[e] += rate * (error * error - mix->loss[e]);
+		double loss = e < EXPERT_ALONE ? error * error : error;
+		mix->loss[e] += rate * (loss - mix->loss[e]);
 		mix->scored[e] += mix->scored[e] < UINT32_MAX;
 	}
 }
 
 /* Weighted mean of the forecasts whose loss is not NAN. */
-static double mix_by_loss(
-	const double losses[EXPERTS], const float forecasts[EXPERTS], int first, int last) {
+static double mix_by_loss(const double losses[EXPERTS], const float forecasts[EXPERTS], int first,
+	int last, double sharpness) {
 	double least = INFINITY, sum = 0, total = 0;
 	for (int e = first; e < last; e++)
 		least = losses[e] < least ? losses[e] : least;
@@ -46,7 +51,7 @@ static double mix_by_loss(
 		if (isnan(losses[e]))
 			continue;
 		double ratio = least > 0 ? losses[e] / least : losses[e] > 0 ? NEVER : 1;
-		double weight = exp(-MIX_SHARPNESS * (ratio - 1));
+		double weight = exp(-sharpness * (ratio - 1));
 		sum += weight * (double)forecasts[e];
 		total += weight;
 	}
@@ -70,7 +75,7 @@ double mix_forecast(
 	double losses[EXPERTS];
 	for (int e = first; e < last; e++)
 		losses[e] = loss_of(mix, forecasts, e, h);
-	return mix_by_loss(losses, forecasts, first, last);
+	return mix_by_loss(losses, forecasts, first, last, MIX_SHARPNESS);
 }
 
 double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h) {
@@ -85,5 +90,18 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_
 		(n * mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * mix->loss[EXPERT_CLOSED]) /
 		(n + TRUST);
 	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD, h);
-	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERTS);
+	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERT_ALONE, MIX_SHARPNESS);
+}
+
+double mix_last(const struct mix *mix, const float forecasts[EXPERTS]) {
+	double losses[EXPERTS], alone = mix->loss[EXPERT_ALONE];
+	losses[EXPERT_ALONE] = alone;
+	for (int e = EXPERT_NEIGHBOURS; e < EXPERTS; e++) {
+		double n = mix->scored[e];
+		bool known = !isnan(forecasts[e]) && n >= MIX_TRIALS;
+		losses[e] = known ? (n * mix->loss[e] + STRANGENESS * STRANGE * alone) /
+					    (n + STRANGENESS)
+				  : NAN;
+	}
+	return mix_by_loss(losses, forecasts, EXPERT_ALONE, EXPERTS, LAST_SHARPNESS);
 }

@@ -13,13 +13,15 @@
  */
 #define MIX_SHARPNESS  5.0
 #define MIX_FORGETTING 0.998
+#define LAST_SHARPNESS 20.0
 
 /* Scores before an expert takes part. */
 #define MIX_TRIALS 8
 
 /* One lead. */
 struct mix {
-	double loss[EXPERTS]; /* fading mean of squared errors */
+	double loss
+		[EXPERTS]; /* fading mean of squared errors, from EXPERT_ALONE on of absolute ones */
 	uint32_t scored[EXPERTS];
 };
 
@@ -36,6 +38,10 @@ double mix_forecast(
 /* The second level: the closed mix, the network and its head. As long as the network has hardly been
  * scored on this series, it is trusted to be what it was elsewhere. */
 double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h);
+
+/* The last level, of a series in a group: what it knows alone, and what its neighbours add. Sharp, and by
+ * absolute errors. */
+double mix_last(const struct mix *mix, const float forecasts[EXPERTS]);
 
 /* The expert starts over: its past errors say nothing of its next forecasts. */
 static inline void mix_forget(struct mix *mix, enum expert expert) {

@@ -18,6 +18,9 @@ static const char *const names[EXPERTS] = {
 	[EXPERT_CLOSED] = "closed",
 	[EXPERT_NETWORK] = "network",
 	[EXPERT_HEAD] = "head",
+	[EXPERT_ALONE] = "alone",
+	[EXPERT_NEIGHBOURS] = "neighbours",
+	[EXPERT_NEIGHBOURS_OWN] = "neighbours_own",
 };
 
 const char *expert_name(enum expert expert) {

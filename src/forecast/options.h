@@ -21,6 +21,9 @@ enum expert {
 	EXPERT_CLOSED, /* the mix of all above, which the two below add to */
 	EXPERT_NETWORK, /* the network with its pretrained or shared weights */
 	EXPERT_HEAD, /* linear in the network's features: what the closed mix leaves over */
+	EXPERT_ALONE, /* the mix of all above: what a series in a group knows by itself */
+	EXPERT_NEIGHBOURS, /* what that leaves over, linear in what the neighbours say */
+	EXPERT_NEIGHBOURS_OWN, /* the same, corrected by the series' own regression */
 	EXPERTS
 };
 
@@ -41,6 +44,9 @@ int expert_mask_read(struct span names, uint32_t *ret_mask);
 #define SEASON_LIMIT 50000
 #define CROSS_LIMIT  16
 
+/* Bytes of a group's name at the most. */
+#define GROUP_NAME_MAX 63
+
 /*
  * What decides how a detector's series are forecast. Fixed for the life of a detector: the layout
  * of its states follows from it.
@@ -51,6 +57,8 @@ struct forecast_options {
 	uint32_t seasons[SEASONS_MAX]; /* ticks, ascending; 0: found from calendar and data */
 	uint32_t season_max; /* longest season to look for, ticks */
 	uint32_t cross_channels; /* other channels that rls_cross sees at most */
+	char group[GROUP_NAME_MAX +
+		   1]; /* whose detectors see each other, padded with zeros; "": none */
 };
 
 /* Horizon 24, all experts, seasons found up to 2016 ticks, 8 other channels. */

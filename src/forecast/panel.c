@@ -6,19 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Forecasts reach this many scales from the last value at the most. */
-#define FORECAST_MAX 20.0
-
 /* The network's features as inputs of the head. */
 #define FEATURE_GAIN 0.3F
 
 /* An origin whose scale has grown this many times since says nothing: the series had not begun to
  * move. */
 #define SCALE_GROWTH_MAX 4.0
-
-static float within_reach(double value) {
-	return (float)fmax(fmin(value, FORECAST_MAX), -FORECAST_MAX);
-}
 
 static void sleep_all(struct panel *panel, uint32_t horizon) {
 	for (int e = 0; e < EXPERTS; e++)
@@ -46,6 +39,10 @@ static void label_values(double *labels, const struct row *row, uint32_t waiting
 		bool sound = row->scale <= SCALE_GROWTH_MAX * origin->scale;
 		labels[h - 1] = sound ? (row->anchor - origin->anchor) / origin->scale : NAN;
 	}
+}
+
+void panel_label(struct panel *panel, const struct row *row, uint32_t waiting) {
+	label_values(panel->labels, row, waiting);
 }
 
 /* Labels without what the season's profile had said. */
@@ -168,13 +165,24 @@ static void run_head(struct panel *panel, const struct row *row, const struct ne
 			(double)forecasts[h] + (double)panel->forecasts[EXPERT_CLOSED][h]);
 }
 
+/* The complete mix without neighbours. */
+static void run_alone(struct panel *panel, const struct row *row) {
+	for (uint32_t h = 0; h < row->layout->horizon && row->near_state; h++) {
+		float forecasts[EXPERTS];
+		for (int e = 0; e < EXPERT_ALONE; e++)
+			forecasts[e] = panel->forecasts[e][h];
+		panel->forecasts[EXPERT_ALONE][h] =
+			(float)mix_second(&row->mix[h], forecasts, h + 1);
+	}
+}
+
 void panel_run_network(struct panel *panel, const struct row *row,
 	const struct network_voice *voice, uint32_t waiting) {
 	panel->network_awake = voice != NULL;
 	run_closed(panel, row);
-	if (!voice)
-		return;
-	run_network(panel, row, voice->outputs);
-	if (row_layout_has(row->layout, EXPERT_HEAD))
+	if (voice)
+		run_network(panel, row, voice->outputs);
+	if (voice && row_layout_has(row->layout, EXPERT_HEAD))
 		run_head(panel, row, voice, row->head->history.missing ? 0 : waiting);
+	run_alone(panel, row);
 }

@@ -5,6 +5,8 @@
 #include "inputs.h"
 #include "linear_kernels.h"
 
+#include <math.h>
+
 /* The experts, run one after the other over one row. */
 struct panel {
 	float forecasts[EXPERTS][HORIZON_MAX]; /* (value - anchor) / scale; NAN: asleep */
@@ -27,8 +29,19 @@ struct network_voice {
 void panel_run(struct panel *panel, const struct row *row, const struct siblings *siblings,
 	uint32_t waiting);
 
-/* The same for network and head, after panel_run; they stay asleep where voice is NULL. */
+/* The same for network and head, after panel_run; they stay asleep where voice is NULL. Of a series in
+ * a group also what it knows alone. */
 void panel_run_network(struct panel *panel, const struct row *row,
 	const struct network_voice *voice, uint32_t waiting);
+
+/* Labels of the origins that wait for the newest observation. */
+void panel_label(struct panel *panel, const struct row *row, uint32_t waiting);
+
+/* Forecasts reach this many scales from the last value at the most. */
+#define FORECAST_MAX 20.0
+
+static inline float within_reach(double value) {
+	return (float)fmax(fmin(value, FORECAST_MAX), -FORECAST_MAX);
+}
 
 #endif

@@ -46,6 +46,12 @@ struct row row_open(const struct row_layout *layout, void *bytes) {
 		row.network_state = at(bytes, layout->network_state);
 		row.head_state = at(bytes, layout->head_state);
 	}
+	if (layout->has_near) {
+		row.near_local = at(bytes, layout->near_local);
+		row.near_weights = at(bytes, layout->near_weights);
+		row.near_tallies = at(bytes, layout->near_tallies);
+		row.near_state = at(bytes, layout->near_state);
+	}
 	row_look(&row);
 	return row;
 }
@@ -106,6 +112,8 @@ static void row_bridge(struct row *row, uint64_t ticks) {
 			rls_forget_pending(&row->layout->linear[kind], row->linear[kind]);
 	if (row->head_state)
 		rls_forget_pending(&row->layout->head, row->head_state);
+	if (row->near_state)
+		rls_forget_pending(&row->layout->near, row->near_state);
 	if (row->track.track && row->track.track->ticks > 0)
 		row->track.track->ticks += ticks - pushed;
 }

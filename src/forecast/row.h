@@ -21,6 +21,10 @@ struct row {
 	struct track_view track; /* track NULL: no network */
 	void *network_state;
 	void *head_state;
+	double *near_local; /* fading mean of absolute errors over all leads, in scales; NULL: no group */
+	double *near_weights; /* ring, [horizon]: what each tick counts for */
+	struct near_tally *near_tallies; /* [horizon] */
+	void *near_state;
 	/* The newest tick; meaningless in a fresh row. */
 	uint64_t tick; /* its index in the history */
 	double anchor; /* its value, assumed if it was missing */

@@ -3,6 +3,7 @@
 
 #include "crc32c.h"
 #include "inputs.h"
+#include "neighbourhood.h"
 #include "xlstm/model.h"
 
 #include <string.h>
@@ -42,6 +43,10 @@ static const struct {
 /* The head on the network's features. */
 #define HEAD_FORGETTING 0.9999
 #define HEAD_PRIOR      0.05
+
+/* The series' own correction of what the neighbours say. */
+#define NEAR_FORGETTING 0.9999
+#define NEAR_PRIOR      0.0005
 
 /* Innovations of the linear experts are limited to this many scales. */
 #define INNOVATION_MAX 10.0
@@ -110,10 +115,27 @@ static void reserve_network(struct row_layout *layout, const struct xlstm_model 
 	layout->head_state = reserve(layout, rls_size(&layout->head));
 }
 
+/* What a series in a group needs; the name of the group does not matter to it. */
+static void reserve_near(struct row_layout *layout) {
+	layout->has_near = true;
+	layout->near = (struct rls_shape){
+		.inputs = NEAR_INPUTS,
+		.horizon = layout->horizon,
+		.forgetting = NEAR_FORGETTING,
+		.prior = NEAR_PRIOR,
+		.clip = INNOVATION_MAX,
+	};
+	layout->near_local = reserve(layout, sizeof(double));
+	layout->near_weights = reserve(layout, layout->horizon * sizeof(double));
+	layout->near_tallies = reserve(layout, layout->horizon * sizeof(struct near_tally));
+	layout->near_state = reserve(layout, rls_size(&layout->near));
+}
+
 void row_layout_init(struct row_layout *layout, const struct forecast_options *options,
 	const struct xlstm_model *model) {
 	memset(layout, 0, sizeof(*layout)); /* padding too: the bytes are the identity */
 	layout->options = *options;
+	memset(layout->options.group, 0, sizeof(layout->options.group));
 	layout->horizon = options->horizon;
 	layout->season_room = season_room(options);
 	uint32_t past = layout->season_room > LAGS_LONG ? layout->season_room : LAGS_LONG;
@@ -134,6 +156,8 @@ void row_layout_init(struct row_layout *layout, const struct forecast_options *o
 		reserve_network(layout, model);
 	for (int kind = 0; kind < LINEARS; kind++)
 		reserve_linear(layout, kind);
+	if (options->group[0] && row_layout_has(layout, EXPERT_NEIGHBOURS))
+		reserve_near(layout);
 }
 
 uint32_t row_layout_identity(const struct row_layout *layout) {

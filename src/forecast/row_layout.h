@@ -50,6 +50,13 @@ struct origin {
 	double scale;
 };
 
+/* What neighbours have been good for at one lead: fading means of absolute errors in the unit of the
+ * readings, over the same observations. */
+struct near_tally {
+	uint64_t n;
+	double alone, together;
+};
+
 /* Head of a row. */
 struct row_head {
 	uint64_t number; /* of the last tick */
@@ -81,6 +88,10 @@ struct row_layout {
 	uint32_t track_length; /* a power of two */
 	uint64_t network_layout; /* what the state's bytes mean */
 	struct rls_shape head;
+	/* The neighbours' parts; meaningless without a group. */
+	bool has_near;
+	struct rls_shape near;
+	size_t near_local, near_weights, near_tallies, near_state;
 	size_t track, track_filled, track_profile, track_visits, network_state, head_state;
 	size_t size; /* of a row, a multiple of 64 */
 };

@@ -110,3 +110,21 @@ printf 'time,a\n1700000000,1,2\n' >ragged.csv
 expect 1 'ragged.csv' ragged.csv --time time
 printf 'time,a\nsoon,1\n' >late.csv
 expect 1 'row 2: "soon" is not a time' late.csv --time time
+
+# In a group, detectors see each other, and still nothing that is later; what is in no group is forecast as
+# before.
+awk 'BEGIN { srand(3); print "a,b,c"; for (t = 0; t < 300; t++) {
+	w[t] = 0.9 * w[t - 1] + rand() - 0.5
+	printf "%.4f,%.4f,%.4f\n", w[t] + 0.1 * rand(), w[t - 1] + 0.1 * rand(), w[t - 2] + 0.1 * rand() } }' >wide.csv
+wide() {
+	"$xlstmctl" backtest "$1" --wide --step 1h --horizons 1,2 --model none --forecasts "$2" $3 --json
+}
+wide wide.csv grouped.out --group >grouped.json
+wide wide.csv alone.out "" >alone.json
+head -n 200 wide.csv >part/wide.csv
+wide part/wide.csv part.out --group >/dev/null
+head -c "$(wc -c <part.out)" grouped.out | cmp - part.out || fail "neighbours told of the future"
+cmp -s grouped.out alone.out && fail "a group changes nothing"
+grep -q '"neighbours_own":{"mse"' grouped.json || fail "neighbours are not reported"
+grep -q '"neighbours' alone.json && fail "neighbours without a group"
+true

@@ -75,6 +75,12 @@ void rls_forget_pending(const struct rls_shape *shape, void *state) {
 	memset(view.used, 0, shape->horizon * sizeof(float));
 }
 
+const float *rls_past_inputs(const struct rls_shape *shape, void *state, uint32_t h) {
+	struct rls_view view = rls_view(shape, state);
+	size_t row = (view.head->ticks - h) % shape->horizon;
+	return view.used[row] != 0 ? view.inputs + row * rls_stride(shape) : NULL;
+}
+
 static double limited(double value, double limit) {
 	return value > limit ? limit : value < -limit ? -limit : value;
 }

@@ -37,6 +37,9 @@ size_t rls_size(const struct rls_shape *shape);
 /* The waiting labels will not come (a gap); the weights stay. */
 void rls_forget_pending(const struct rls_shape *shape, void *state);
 
+/* Inputs of h ticks ago, before this tick's step; NULL if they were not to be learned from. */
+const float *rls_past_inputs(const struct rls_shape *shape, void *state, uint32_t h);
+
 /*
  * One tick.
  *   labels [H]        labels[h - 1] belongs to the inputs of h ticks ago; NAN, and beyond the first

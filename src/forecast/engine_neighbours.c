@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "detector.h"
+#include "engine_private.h"
+
+int engine_seat(struct engine *engine, struct member *member) {
+	struct forecaster *forecaster = &member->forecaster;
+	for (; member->seated < forecaster->channels; member->seated++) {
+		uint32_t c = member->seated;
+		struct group_key key = { .group = span_text(member->group),
+			.channel = detector_channel_name(member->detector, c),
+			.horizon = forecaster->layout->horizon };
+		if (!forecaster->layout->has_near || !forecaster->rows[c])
+			continue;
+		int r = groups_join(&engine->groups, &key,
+			detector_channel_series(member->detector, c), &forecaster->near[c]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void engine_unseat(struct engine *engine, const struct member *member) {
+	for (uint32_t c = 0; c < member->seated; c++)
+		groups_leave(&engine->groups, detector_channel_series(member->detector, c));
+}
+
+size_t engine_neighbourhoods(const struct engine *engine) {
+	return groups_count(&engine->groups);
+}
+
+size_t engine_neighbourhood_size(const struct engine *engine, size_t index) {
+	return groups_size(&engine->groups, index);
+}
+
+void engine_neighbourhood_save(const struct engine *engine, size_t index, void *to) {
+	groups_save(&engine->groups, index, to);
+}
+
+int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size) {
+	return groups_load(&engine->groups, from, size);
+}
+
+uint32_t engine_neighbours(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, struct neighbour *to) {
+	_Static_assert(NEIGHBOURS_MAX == NEAREST, "as many as there are");
+	const struct member *member = engine_member(engine, detector);
+	if (!member || channel >= CHANNELS_MAX || !member->forecaster.near[channel].hood)
+		return 0;
+	const struct near_seat *near = &member->forecaster.near[channel];
+	uint32_t count = 0;
+	while (count < NEAREST && (to[count].series = neighbourhood_nearest(near->hood, near->seat,
+					   count, &to[count].correlation)) != 0)
+		count++;
+	return count;
+}
+
+uint32_t engine_neighbour_gains(const struct engine *engine, const struct detector *detector,
+	uint32_t channel, struct neighbour_gain *to) {
+	struct row row;
+	if (!engine_open_row(engine, detector, channel, &row) || !row.near_state)
+		return 0;
+	uint32_t horizon = row.layout->horizon;
+	for (uint32_t h = 1; h <= horizon; h++) {
+		const struct near_tally *tally = &row.near_tallies[h - 1];
+		if (tally->n == 0)
+			return h - 1;
+		to[h - 1] = (struct neighbour_gain){ h, tally->alone, tally->together };
+	}
+	return horizon;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_CHOICE_H
+#define FORECAST_CHOICE_H
+
+#include "board.h"
+#include "moments.h"
+
+/* Gives every seat the members whose changes are the most correlated with its own, positively. */
+void choose_nearest(struct board_seat *seats, const float *changes, uint32_t room, uint32_t count);
+
+#endif

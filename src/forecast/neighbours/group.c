@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group.h"
+
+#include "crc32c.h"
+#include "error.h"
+#include "record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seats of a new neighbourhood; doubled as they are taken. */
+#define ROOM_FIRST 8
+
+/* Counts up whenever the meaning of a neighbourhood's bytes changes. */
+#define STATE_VERSION 1
+
+struct state_header {
+	char magic[4];
+	uint32_t version;
+	uint32_t check; /* of everything behind it */
+	uint32_t reserved;
+	char group[GROUP_NAME_MAX + 1];
+	char channel[NAME_MAX_LENGTH + 8];
+	uint64_t length; /* of the neighbourhood */
+};
+
+static const char magic[4] = { 'X', 'L', 'S', 'N' };
+
+struct hood {
+	struct hood *next;
+	struct neighbourhood open;
+	void *bytes;
+	size_t size;
+	char group[GROUP_NAME_MAX + 1];
+	char channel[NAME_MAX_LENGTH + 1];
+};
+
+static void drop(struct hood *hood) {
+	free(hood->bytes);
+	free(hood);
+}
+
+void groups_finish(struct groups *groups) {
+	while (groups->first) {
+		struct hood *hood = groups->first;
+		groups->first = hood->next;
+		drop(hood);
+	}
+	free(groups->seats);
+	*groups = (struct groups){ 0 };
+}
+
+static bool matches(const struct hood *hood, const struct group_key *key) {
+	return hood->open.head->horizon == key->horizon &&
+	       span_equal(span_text(hood->group), key->group) &&
+	       span_equal(span_text(hood->channel), key->channel);
+}
+
+/* Bytes for a neighbourhood, with that much room. */
+static int lay_out(uint32_t room, uint32_t horizon, void **ret_bytes, size_t *ret_size) {
+	size_t size = neighbourhood_size(room, horizon);
+	void *bytes = calloc(1, size);
+	if (!bytes)
+		return -ENOMEM;
+	neighbourhood_init(bytes, room, horizon);
+	*ret_bytes = bytes;
+	*ret_size = size;
+	return 0;
+}
+
+static int add_hood(struct groups *groups, const struct group_key *key, struct hood **ret_hood) {
+	struct hood *hood = calloc(1, sizeof(*hood));
+	if (!hood)
+		return -ENOMEM;
+	int r = lay_out(ROOM_FIRST, key->horizon, &hood->bytes, &hood->size);
+	if (r < 0) {
+		free(hood);
+		return r;
+	}
+	neighbourhood_open(&hood->open, hood->bytes);
+	memcpy(hood->group, key->group.data, key->group.length);
+	memcpy(hood->channel, key->channel.data, key->channel.length);
+	hood->next = groups->first;
+	groups->first = hood;
+	groups->memory += hood->size;
+	*ret_hood = hood;
+	return 0;
+}
+
+static int grow(struct groups *groups, struct hood *hood) {
+	struct neighbourhood larger;
+	const struct neighbourhood_head *head = hood->open.head;
+	void *bytes;
+	size_t size;
+	int r = lay_out(2 * head->room, head->horizon, &bytes, &size);
+	if (r < 0)
+		return r;
+	neighbourhood_open(&larger, bytes);
+	neighbourhood_copy(&larger, &hood->open);
+	free(hood->bytes);
+	groups->memory += size - hood->size;
+	hood->bytes = bytes;
+	hood->size = size;
+	neighbourhood_open(&hood->open, bytes);
+	return 0;
+}
+
+/* A neighbourhood of the group with a free seat. */
+static int find_room(struct groups *groups, const struct group_key *key, struct hood **ret_hood) {
+	for (struct hood *hood = groups->first; hood; hood = hood->next) {
+		if (!matches(hood, key))
+			continue;
+		*ret_hood = hood;
+		if (!neighbourhood_is_full(&hood->open))
+			return 0;
+		if (hood->open.head->room < NEIGHBOURHOOD_MAX)
+			return grow(groups, hood);
+	}
+	return add_hood(groups, key, ret_hood);
+}
+
+static int reserve_seat(struct groups *groups, uint32_t series) {
+	if (series < groups->seats_room)
+		return 0;
+	size_t room = series + 1 + series / 2;
+	struct near_seat *seats = realloc(groups->seats, room * sizeof(*seats));
+	if (!seats)
+		return -ENOMEM;
+	for (size_t i = groups->seats_room; i < room; i++)
+		seats[i] = (struct near_seat){ 0 };
+	groups->seats = seats;
+	groups->seats_room = room;
+	return 0;
+}
+
+int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
+	struct near_seat *ret_seat) {
+	struct hood *hood;
+	int r = reserve_seat(groups, series);
+	if (r < 0)
+		return r;
+	struct near_seat *seat = &groups->seats[series];
+	if (!seat->hood) {
+		r = find_room(groups, key, &hood);
+		if (r < 0)
+			return r;
+		seat->hood = &hood->open;
+		seat->seat = neighbourhood_sit(&hood->open, series);
+	}
+	*ret_seat = *seat;
+	return 0;
+}
+
+void groups_leave(struct groups *groups, uint32_t series) {
+	if (series >= groups->seats_room || !groups->seats[series].hood)
+		return;
+	struct near_seat *seat = &groups->seats[series];
+	neighbourhood_leave(seat->hood, seat->seat);
+	*seat = (struct near_seat){ 0 };
+}
+
+static struct hood *hood_at(const struct groups *groups, size_t index) {
+	struct hood *hood = groups->first;
+	while (hood && index-- > 0)
+		hood = hood->next;
+	return hood;
+}
+
+size_t groups_count(const struct groups *groups) {
+	size_t count = 0;
+	for (const struct hood *hood = groups->first; hood; hood = hood->next)
+		count++;
+	return count;
+}
+
+size_t groups_size(const struct groups *groups, size_t index) {
+	const struct hood *hood = hood_at(groups, index);
+	return hood ? sizeof(struct state_header) + hood->size : 0;
+}
+
+/* The check sum of what follows it in a saved neighbourhood. */
+static uint32_t check_of(const void *bytes, size_t size) {
+	size_t from = offsetof(struct state_header, reserved);
+	return crc32c(0, (const unsigned char *)bytes + from, size - from);
+}
+
+void groups_save(const struct groups *groups, size_t index, void *to) {
+	const struct hood *hood = hood_at(groups, index);
+	struct state_header header = { .version = STATE_VERSION, .length = hood->size };
+	memcpy(header.magic, magic, sizeof(magic));
+	memcpy(header.group, hood->group, sizeof(hood->group));
+	memcpy(header.channel, hood->channel, sizeof(hood->channel));
+	memcpy(to, &header, sizeof(header));
+	memcpy((unsigned char *)to + sizeof(header), hood->bytes, hood->size);
+	header.check = check_of(to, sizeof(header) + hood->size);
+	memcpy(to, &header, sizeof(header));
+}
+
+static int read_header(struct state_header *header, const void *from, size_t size) {
+	if (size < sizeof(*header))
+		return E_CORRUPT;
+	memcpy(header, from, sizeof(*header));
+	if (memcmp(header->magic, magic, sizeof(magic)) != 0)
+		return E_CORRUPT;
+	if (header->version != STATE_VERSION)
+		return E_VERSION;
+	if (header->check != check_of(from, size) || header->length != size - sizeof(*header) ||
+		header->group[GROUP_NAME_MAX] || header->channel[NAME_MAX_LENGTH])
+		return E_CORRUPT;
+	return 0;
+}
+
+/* Seats for the members of a neighbourhood that was loaded. */
+static int take_seats(struct groups *groups, struct neighbourhood *hood) {
+	for (uint32_t i = 0; i < hood->head->count; i++) {
+		uint32_t series = hood->seats[i].series;
+		int r = reserve_seat(groups, series);
+		if (r < 0)
+			return r;
+		if (series && groups->seats[series].hood)
+			return E_MISMATCH;
+	}
+	for (uint32_t i = 0; i < hood->head->count; i++)
+		if (hood->seats[i].series)
+			groups->seats[hood->seats[i].series] = (struct near_seat){ hood, i };
+	return 0;
+}
+
+int groups_load(struct groups *groups, const void *from, size_t size) {
+	struct state_header header;
+	int r = read_header(&header, from, size);
+	if (r < 0)
+		return r;
+	struct hood *hood = calloc(1, sizeof(*hood));
+	void *bytes = malloc(header.length);
+	if (!hood || !bytes) {
+		free(bytes);
+		free(hood);
+		return -ENOMEM;
+	}
+
+	memcpy(bytes, (const unsigned char *)from + sizeof(header), header.length);
+	hood->bytes = bytes;
+	hood->size = header.length;
+	memcpy(hood->group, header.group, sizeof(hood->group));
+	memcpy(hood->channel, header.channel, sizeof(hood->channel));
+	r = neighbourhood_is_sound(bytes, header.length) ? 0 : E_CORRUPT;
+	if (r == 0) {
+		neighbourhood_open(&hood->open, bytes);
+		r = take_seats(groups, &hood->open);
+	}
+	if (r < 0) {
+		drop(hood);
+		return r;
+	}
+	hood->next = groups->first;
+	groups->first = hood;
+	groups->memory += hood->size;
+	return 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "near.h"
+
+#include "mix.h"
+
+#include <math.h>
+#include <string.h>
+
+_Static_assert(NEAR_INPUTS <= POOL_INPUTS && POOL_INPUTS % KERNEL_BLOCK == 0,
+	"the inputs of the pool are those of the regression, padded");
+
+/* Errors teach up to this many mean absolute errors of their lead: what is larger tells of something
+ * that could not have been known. */
+#define CLIP 1.5
+
+/* Ticks that the local error remembers, and its least, in scales. Restless times count for less: their
+ * errors are larger. */
+#define LOCAL_RATE  0.05
+#define LOCAL_LEAST 0.02
+
+static double limited(double value, double limit) {
+	return fmax(fmin(value, limit), -limit);
+}
+
+/* What was left over at one lead, in scales of the origin. */
+struct leftover {
+	double value; /* NAN: nothing to be learned */
+	double pooled; /* what the pool had forecast of it */
+	double limit;
+};
+
+static struct leftover leftover_at(const struct row *row, struct lead lead, double label) {
+	const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
+	struct leftover left = { .value = NAN };
+	if (!pending || isnan(pending->experts[EXPERT_ALONE]))
+		return left;
+	double alone = (double)pending->experts[EXPERT_ALONE];
+	double pooled = (double)pending->experts[EXPERT_NEIGHBOURS] - alone;
+	double scale = row_origin(row, row->tick - lead.h)->scale;
+	left.value = label - alone;
+	left.pooled = isnan(pooled) ? 0 : pooled;
+	left.limit = CLIP * row->mix[lead.h - 1].loss[EXPERT_ALONE] / scale;
+	return left;
+}
+
+/* Teaches the neighbourhood what arrived for the inputs of an earlier tick. */
+static void teach_pool(const struct row *row, void *pool, uint32_t h, const struct leftover *left) {
+	const float *phi = rls_past_inputs(&row->layout->near, row->near_state, h);
+	uint32_t horizon = row->layout->horizon;
+	if (!phi)
+		return;
+	double forecast = pool_forecast(pool, horizon, h, phi);
+	double label = forecast + limited(left->value - forecast, left->limit);
+	double weight = row->near_weights[(row->tick - h) % horizon];
+	pool_add_label(pool, horizon, h, phi, weight, label);
+}
+
+/* Counts what neighbours were good for. */
+static void count_gain(const struct row *row, struct lead lead, double label) {
+	const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
+	struct near_tally *tally = &row->near_tallies[lead.h - 1];
+	double scale = row_origin(row, row->tick - lead.h)->scale;
+	if (isnan(pending->experts[EXPERT_NEIGHBOURS]))
+		return;
+	double rate = fmax(1.0 / ++tally->n, 1.0 / SCORE_WINDOW);
+	double alone = fabs(label - (double)pending->experts[EXPERT_ALONE]) * scale;
+	double together = fabs(label - (double)pending->mean) * scale;
+	tally->alone += rate * (alone - tally->alone);
+	tally->together += rate * (together - tally->together);
+}
+
+/* Takes the labels apart: what the pool learns, and what is left for the series' own regression. */
+static void learn(struct panel *panel, const struct row *row, void *pool, uint32_t arrived) {
+	double sum = 0, count = 0;
+	for (struct lead lead = FIRST_LEAD; lead.h <= arrived; lead = lead_next(lead)) {
+		double *label = &panel->labels[lead.h - 1];
+		struct leftover left = leftover_at(row, lead, *label);
+		if (isnan(left.value)) {
+			*label = NAN;
+			continue;
+		}
+		count_gain(row, lead, *label);
+		*label = limited(left.value - left.pooled, left.limit);
+		teach_pool(row, pool, lead.h, &left);
+		sum += fabs(left.value);
+		count++;
+	}
+	if (count == 0)
+		return;
+	double *local = row->near_local;
+	*local = *local == 0 ? sum / count : *local + LOCAL_RATE * (sum / count - *local);
+}
+
+/* The series' own deviations where the neighbours' are looked at. */
+static void own_deviations(const struct row *row, double own[NEAR_LAGS]) {
+	for (int lag = 0; lag < NEAR_LAGS; lag++)
+		own[lag] = limited(
+			(row_back(row, near_lags[lag]) - row->head->history.mean) / row->scale,
+			BOARD_LIMIT);
+}
+
+/* Writes the inputs; false if the neighbours say nothing. */
+static bool write_inputs(const struct row *row, const struct near_seat *near,
+	const struct moment *at, float to[POOL_INPUTS]) {
+	double own[NEAR_LAGS];
+	float *seen = to + NEAR_INPUTS - NEAR_SEEN;
+	memset(to, 0, POOL_INPUTS * sizeof(*to));
+	own_deviations(row, own);
+	if (!neighbourhood_look(near->hood, near->seat, at, own, seen))
+		return false;
+	inputs_write_own(row, NEAR_OWN_LAGS, to);
+	return true;
+}
+
+static void forecast(struct panel *panel, const struct row *row, const void *pool) {
+	uint32_t horizon = row->layout->horizon;
+	for (uint32_t h = 1; h <= horizon; h++) {
+		double alone = (double)panel->forecasts[EXPERT_ALONE][h - 1];
+		double pooled = alone + pool_forecast(pool, horizon, h, panel->inputs);
+		float *own = &panel->forecasts[EXPERT_NEIGHBOURS_OWN][h - 1];
+		panel->forecasts[EXPERT_NEIGHBOURS][h - 1] = within_reach(pooled);
+		*own = within_reach(pooled + (double)*own);
+	}
+}
+
+static void sleep(struct panel *panel, uint32_t horizon) {
+	for (uint32_t h = 0; h < horizon; h++)
+		panel->forecasts[EXPERT_NEIGHBOURS_OWN][h] = NAN;
+}
+
+void near_run(struct panel *panel, const struct row *row, const struct near_seat *near,
+	const struct moment *at, uint32_t waiting) {
+	uint32_t arrived = row->head->history.missing ? 0 : waiting;
+	const struct rls_shape *shape = &row->layout->near;
+	if (!near->hood || at->step_ms == 0) {
+		rls_forget_pending(shape, row->near_state);
+		return;
+	}
+	panel_label(panel, row, arrived);
+	learn(panel, row, near->hood->pool, arrived);
+
+	bool awake = write_inputs(row, near, at, panel->inputs);
+	bool usable = awake && row->head->history.missing == 0;
+	rls_step(shape, row->near_state, panel->forecasts[EXPERT_NEIGHBOURS_OWN], panel->labels,
+		arrived, panel->inputs, usable);
+	if (!awake) {
+		sleep(panel, shape->horizon);
+		return;
+	}
+	forecast(panel, row, near->hood->pool);
+	if (!usable)
+		return;
+	double weight = 1 / (*row->near_local + LOCAL_LEAST);
+	row->near_weights[row->tick % shape->horizon] = weight;
+	pool_add_inputs(near->hood->pool, panel->inputs, weight);
+}

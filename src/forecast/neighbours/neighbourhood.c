@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "neighbourhood.h"
+
+#include "choice.h"
+
+#include <math.h>
+#include <string.h>
+
+const uint32_t near_lags[NEAR_LAGS] = { 0, 1, 2, 5 };
+
+/* Slots learned from before anybody looks at neighbours, and slots between two choices of them. */
+#define SLOTS_FIRST  24
+#define SLOTS_BEFORE 72
+
+/* Slots without anybody after which a neighbourhood takes over another step. */
+#define SLOTS_ABANDONED 72
+
+static size_t aligned(size_t bytes) {
+	return (bytes + 63) & ~(size_t)63;
+}
+
+static size_t matrix_size(uint32_t room) {
+	return aligned((size_t)room * room * sizeof(float));
+}
+
+static size_t loadings_size(uint32_t room) {
+	return aligned((size_t)room * PICTURE_RANK * sizeof(float));
+}
+
+size_t neighbourhood_size(uint32_t room, uint32_t horizon) {
+	return aligned(sizeof(struct neighbourhood_head)) +
+	       aligned(room * sizeof(struct board_seat)) + 2 * matrix_size(room) +
+	       loadings_size(room) + aligned(pool_size(horizon));
+}
+
+void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon) {
+	struct neighbourhood_head *head = bytes;
+	*head = (struct neighbourhood_head){ .room = room, .horizon = horizon, .slot = SLOT_NONE };
+}
+
+void neighbourhood_open(struct neighbourhood *hood, void *bytes) {
+	unsigned char *at = bytes;
+	const struct neighbourhood_head *head = bytes;
+	*hood = (struct neighbourhood){ .head = bytes, .scored_slot = SLOT_NONE };
+	at += aligned(sizeof(*head));
+	hood->seats = (struct board_seat *)(void *)at;
+	at += aligned(head->room * sizeof(struct board_seat));
+	hood->levels = (float *)(void *)at;
+	at += matrix_size(head->room);
+	hood->changes = (float *)(void *)at;
+	at += matrix_size(head->room);
+	hood->loadings = (float *)(void *)at;
+	at += loadings_size(head->room);
+	hood->pool = at;
+}
+
+bool neighbourhood_is_sound(const void *bytes, size_t size) {
+	const struct neighbourhood_head *head = bytes;
+	if (size < sizeof(*head) || head->room == 0 || head->room > NEIGHBOURHOOD_MAX ||
+		head->count > head->room || head->horizon == 0 || head->step_ms < 0 ||
+		size != neighbourhood_size(head->room, head->horizon))
+		return false;
+	const unsigned char *at = (const unsigned char *)bytes + aligned(sizeof(*head));
+	const struct board_seat *seats = (const struct board_seat *)(const void *)at;
+	for (uint32_t i = 0; i < head->room; i++)
+		for (int k = 0; k < NEAREST; k++)
+			if (seats[i].nearest[k] >= head->room)
+				return false;
+	return true;
+}
+
+static void copy_matrix(float *to, uint32_t to_room, const float *from, uint32_t from_room) {
+	for (uint32_t i = 0; i < from_room; i++)
+		memcpy(to + (size_t)i * to_room, from + (size_t)i * from_room,
+			from_room * sizeof(float));
+}
+
+void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *from) {
+	uint32_t room = from->head->room, more = to->head->room;
+	*to->head = *from->head;
+	to->head->room = more;
+	memcpy(to->seats, from->seats, room * sizeof(*to->seats));
+	copy_matrix(to->levels, more, from->levels, room);
+	copy_matrix(to->changes, more, from->changes, room);
+	memcpy(to->loadings, from->loadings, room * PICTURE_RANK * sizeof(float));
+	memcpy(to->pool, from->pool, pool_size(from->head->horizon));
+}
+
+static uint32_t find_seat(const struct neighbourhood *hood, uint32_t series) {
+	uint32_t seat = 0;
+	while (seat < hood->head->count && hood->seats[seat].series != series)
+		seat++;
+	return seat;
+}
+
+bool neighbourhood_is_full(const struct neighbourhood *hood) {
+	const struct neighbourhood_head *head = hood->head;
+	return head->count == head->room && find_seat(hood, 0) == head->count;
+}
+
+uint32_t neighbourhood_sit(struct neighbourhood *hood, uint32_t series) {
+	struct neighbourhood_head *head = hood->head;
+	uint32_t seat = find_seat(hood, series);
+	if (seat < head->count)
+		return seat;
+	seat = find_seat(hood, 0);
+	if (seat == head->count)
+		head->count++;
+	board_seat_take(&hood->seats[seat], series);
+	return seat;
+}
+
+void neighbourhood_leave(struct neighbourhood *hood, uint32_t seat) {
+	hood->seats[seat] = (struct board_seat){ .slot = SLOT_NONE };
+	moments_forget(hood->levels, hood->head->room, seat);
+	moments_forget(hood->changes, hood->head->room, seat);
+	memset(hood->loadings + (size_t)seat * PICTURE_RANK, 0, PICTURE_RANK * sizeof(float));
+}
+
+static int64_t slot_of(const struct moment *at) {
+	return at->time_ms / at->step_ms;
+}
+
+/* Whether the member keeps the neighbourhood's step, which is that of whoever came first; one that
+ * nobody keeps any more gives way. */
+static bool keeps_step(struct neighbourhood_head *head, const struct moment *at) {
+	if (head->step_ms == at->step_ms)
+		return true;
+	bool abandoned =
+		head->step_ms == 0 || at->time_ms / head->step_ms > head->slot + SLOTS_ABANDONED;
+	if (abandoned) {
+		head->step_ms = at->step_ms;
+		head->slot = SLOT_NONE;
+	}
+	return abandoned;
+}
+
+bool neighbourhood_post(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	double value, double mean, double scale) {
+	if (!keeps_step(hood->head, at))
+		return false;
+	board_post(&hood->seats[seat], slot_of(at), value, mean, scale);
+	hood->scored_slot = SLOT_NONE;
+	return true;
+}
+
+/* Adds what a slot has brought to the moments. */
+static void count_slot(struct neighbourhood *hood, int64_t slot) {
+	const struct neighbourhood_head *head = hood->head;
+	float levels[NEIGHBOURHOOD_MAX] = { 0 }, changes[NEIGHBOURHOOD_MAX] = { 0 };
+	for (uint32_t i = 0; i < head->count; i++) {
+		double now, then;
+		if (!board_exact(&hood->seats[i], slot, &now))
+			continue;
+		levels[i] = (float)now;
+		if (board_exact(&hood->seats[i], slot - CHANGE_SPAN, &then))
+			changes[i] = (float)(now - then);
+	}
+	moments_add(hood->levels, head->room, head->count, levels);
+	moments_add(hood->changes, head->room, head->count, changes);
+}
+
+static bool choice_is_due(const struct neighbourhood_head *head) {
+	uint64_t wait = head->chosen + SLOTS_FIRST < SLOTS_BEFORE ? SLOTS_FIRST : SLOTS_BEFORE;
+	return head->counted >= head->chosen + wait;
+}
+
+static void finish_slot(struct neighbourhood *hood, int64_t slot) {
+	struct neighbourhood_head *head = hood->head;
+	count_slot(hood, slot);
+	picture_follow(hood->loadings, hood->levels, head->room, head->count, hood->work);
+	pool_forget(hood->pool, head->horizon);
+	head->counted++;
+	if (!choice_is_due(head))
+		return;
+	choose_nearest(hood->seats, hood->changes, head->room, head->count);
+	head->chosen = head->counted;
+}
+
+void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at) {
+	struct neighbourhood_head *head = hood->head;
+	if (head->step_ms != at->step_ms || slot_of(at) <= head->slot)
+		return;
+	int64_t slot = slot_of(at), from = head->slot == SLOT_NONE ? slot : head->slot;
+	if (from < slot - (BOARD_DEPTH - CHANGE_SPAN - 1))
+		from = slot - (BOARD_DEPTH - CHANGE_SPAN - 1);
+	for (; from < slot; from++)
+		finish_slot(hood, from);
+	pool_solve(hood->pool, head->horizon);
+	head->slot = slot;
+}
+
+/* The picture's scores at a slot and before, over the members that are seen. */
+static void score_picture(struct neighbourhood *hood, int64_t slot) {
+	for (int lag = 0; lag < NEAR_LAGS; lag++) {
+		struct picture_sums sums = { 0 };
+		for (uint32_t i = 0; i < hood->head->count; i++) {
+			double deviation;
+			double weight =
+				board_seen(&hood->seats[i], slot - near_lags[lag], &deviation);
+			if (weight > 0)
+				picture_see(&sums, hood->loadings + (size_t)i * PICTURE_RANK,
+					weight, deviation);
+		}
+		picture_scores(&sums, hood->scores[lag]);
+	}
+	hood->scored_slot = slot;
+}
+
+/* Mean deviation of the nearest ones that are seen, own where none is. */
+static double mean_of_nearest(
+	const struct neighbourhood *hood, const struct board_seat *seat, int64_t slot, double own) {
+	double sum = 0, total = 0;
+	for (int k = 0; k < NEAREST; k++) {
+		double deviation;
+		double weight = seat->closeness[k] > 0 ? board_seen(&hood->seats[seat->nearest[k]],
+								 slot, &deviation)
+						       : 0;
+		if (weight > 0)
+			sum += weight * deviation;
+		total += weight;
+	}
+	return total > 0 ? sum / total : own;
+}
+
+bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	const double own[NEAR_LAGS], float seen[NEAR_SEEN]) {
+	const struct neighbourhood_head *head = hood->head;
+	if (head->step_ms != at->step_ms || head->chosen == 0)
+		return false;
+	int64_t slot = slot_of(at);
+	if (hood->scored_slot != slot)
+		score_picture(hood, slot);
+	for (int lag = 0; lag < NEAR_LAGS; lag++) {
+		double nearest =
+			mean_of_nearest(hood, &hood->seats[seat], slot - near_lags[lag], own[lag]);
+		double rebuilt = picture_rebuild(
+			hood->loadings + (size_t)seat * PICTURE_RANK, hood->scores[lag]);
+		seen[2 * lag] = (float)(nearest - own[lag]);
+		seen[2 * lag + 1] = (float)(rebuilt - own[lag]);
+	}
+	return true;
+}
+
+uint32_t neighbourhood_nearest(
+	const struct neighbourhood *hood, uint32_t seat, uint32_t rank, double *ret_correlation) {
+	const struct board_seat *own = &hood->seats[seat];
+	if (rank >= NEAREST || own->closeness[rank] <= 0)
+		return 0;
+	*ret_correlation = (double)own->closeness[rank];
+	return hood->seats[own->nearest[rank]].series;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_NEIGHBOURHOOD_H
+#define FORECAST_NEIGHBOURHOOD_H
+
+#include "board.h"
+#include "picture.h"
+#include "pool.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Series of one quantity that see each other: the board with their newest values, who moves with
+ * whom, a low-rank picture of all of them, and linear weights that they learn together.
+ *
+ * The order of a batch:
+ *   neighbourhood_post      for every tick: its value goes to the board
+ *   neighbourhood_advance   for every tick: slots that are over are learned from
+ *   neighbourhood_look, neighbourhood_teach_*   for every tick: what its neighbours say, and what it
+ *                           teaches; takes effect at the next advance
+ * so nothing depends on the order of the ticks within a batch as long as teaching has one order.
+ *
+ * The bytes hold no pointers and are saved as they are. Room is for a number of members that is fixed when
+ * they are laid out; neighbourhood_copy takes a neighbourhood over into more room.
+ */
+#define NEIGHBOURHOOD_MAX 256
+
+/* Slots ago that neighbours are looked at. */
+#define NEAR_LAGS 4
+
+/* Of these inputs: level of the own series and its last differences, phase, neighbours. */
+#define NEAR_OWN_LAGS 6
+#define NEAR_FOURIER  6
+#define NEAR_SEEN     (2 * NEAR_LAGS)
+#define NEAR_INPUTS   (2 + NEAR_OWN_LAGS + NEAR_FOURIER + NEAR_SEEN)
+
+struct neighbourhood_head {
+	uint32_t room; /* seats */
+	uint32_t count; /* seats up to the last one taken */
+	uint32_t horizon;
+	uint32_t reserved;
+	int64_t step_ms; /* width of a slot; 0: nobody has posted */
+	int64_t slot; /* the newest, SLOT_NONE */
+	uint64_t counted; /* slots learned from */
+	uint64_t chosen; /* of these when neighbours were chosen last; 0: never */
+};
+
+struct neighbourhood {
+	struct neighbourhood_head *head;
+	struct board_seat *seats; /* [room] */
+	float *levels, *changes; /* moments, [room][room] */
+	float *loadings; /* [room][PICTURE_RANK] */
+	void *pool;
+	/* Not saved: the picture's scores as last looked at. */
+	int64_t scored_slot;
+	double scores[NEAR_LAGS][PICTURE_RANK];
+	float work[NEIGHBOURHOOD_MAX * PICTURE_RANK];
+};
+
+size_t neighbourhood_size(uint32_t room, uint32_t horizon);
+
+/* Makes sense of bytes that are zero, for that room and horizon, or that hold a neighbourhood. */
+void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon);
+void neighbourhood_open(struct neighbourhood *hood, void *bytes);
+
+/* Whether bytes that came from outside hold a neighbourhood, each number within its bounds. */
+bool neighbourhood_is_sound(const void *bytes, size_t size);
+
+/* Everything of `from` goes to fresh bytes with more room. */
+void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *from);
+
+/* The seat of a series, taking a free one if it has none; there must be one. */
+uint32_t neighbourhood_sit(struct neighbourhood *hood, uint32_t series);
+bool neighbourhood_is_full(const struct neighbourhood *hood);
+void neighbourhood_leave(struct neighbourhood *hood, uint32_t seat);
+
+/* A period of a member's, as the neighbourhood counts. */
+struct moment {
+	int64_t step_ms, time_ms;
+};
+
+/* False: the member keeps another step than the others and stays alone. */
+bool neighbourhood_post(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	double value, double mean, double scale);
+void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at);
+
+/* What the neighbours say of a member: for each lag the mean of the nearest ones, and what the picture
+ * rebuilds, both against the member's own deviations. False: not yet anything. */
+bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	const double own[NEAR_LAGS], float seen[NEAR_SEEN]);
+extern const uint32_t near_lags[NEAR_LAGS];
+
+/* The nearest one's series, 0 beyond the last. */
+uint32_t neighbourhood_nearest(
+	const struct neighbourhood *hood, uint32_t seat, uint32_t rank, double *ret_correlation);
+
+#endif
