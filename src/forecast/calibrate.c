@@ -6,6 +6,8 @@
 /* Errors that the running mean absolute error remembers. */
 #define SIZE_WINDOW 200.0
 
+#define SIZE_FASTEST 0.05
+
 /* How many errors the guess counts for. */
 #define SIZE_GUESS 2.0
 
@@ -22,8 +24,8 @@ double quantile_level(int i) {
 	return (i + 1) / (QUANTILES + 1.0);
 }
 
-static double position_rate(uint32_t h) {
-	return POSITION_RATE * pow((double)h, -POSITION_FALL);
+static double position_rate(double overlapping) {
+	return POSITION_RATE * pow(overlapping, -POSITION_FALL);
 }
 
 /* Positions that have crossed change places, so that each goes on answering for its own level. */
@@ -39,13 +41,14 @@ static void sort_positions(double positions[QUANTILES]) {
 
 void calibrate_settle(
 	struct calibrate *calibrate, uint32_t h, double y, const struct issued *issued) {
-	double keep = 1 - 1 / SIZE_WINDOW;
+	double keep = 1 - fmin(issued->stride / SIZE_WINDOW, SIZE_FASTEST);
+	double rate = position_rate(fmax((double)h / issued->stride, 1));
 	calibrate->errors = keep * calibrate->errors + fabs(y - issued->mean) * issued->unit;
 	calibrate->spreads = keep * calibrate->spreads + issued->spread * issued->unit;
 	for (int i = 0; i < QUANTILES; i++) {
 		double quantile = (double)issued->quantiles[i];
 		double below = y < quantile ? 1 : y > quantile ? 0 : 0.5;
-		calibrate->positions[i] += position_rate(h) * (quantile_level(i) - below);
+		calibrate->positions[i] += rate * (quantile_level(i) - below);
 	}
 	sort_positions(calibrate->positions);
 }
@@ -59,4 +62,15 @@ void calibrate_quantiles(
 	const struct calibrate *calibrate, double mean, double size, float quantiles[QUANTILES]) {
 	for (int i = 0; i < QUANTILES; i++)
 		quantiles[i] = (float)(mean + size * (normal[i] + calibrate->positions[i]));
+}
+
+struct calibrate calibrate_between(
+	const struct calibrate *first, const struct calibrate *second, double share) {
+	struct calibrate between;
+	between.errors = first->errors + share * (second->errors - first->errors);
+	between.spreads = first->spreads + share * (second->spreads - first->spreads);
+	for (int i = 0; i < QUANTILES; i++)
+		between.positions[i] =
+			first->positions[i] + share * (second->positions[i] - first->positions[i]);
+	return between;
 }

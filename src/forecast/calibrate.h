@@ -32,12 +32,17 @@ double quantile_level(int i);
  * readings. */
 struct issued {
 	double mean, spread, unit;
+	uint32_t stride; /* ticks that it stands for, where only some are scored */
 	const float *quantiles; /* [QUANTILES] */
 };
 
 /* The observation y, relative to the same, arrived for what was issued at lead h. */
 void calibrate_settle(
 	struct calibrate *calibrate, uint32_t h, double y, const struct issued *issued);
+
+/* Between two leads: share of the second. */
+struct calibrate calibrate_between(
+	const struct calibrate *first, const struct calibrate *second, double share);
 
 /* Expected absolute error for this spread, before any errors were seen `guess`; both in the unit of
  * the readings. */

@@ -337,9 +337,9 @@ uint32_t engine_scores(const struct engine *engine, const struct detector *detec
 	if (!bytes)
 		return 0;
 	struct row row = row_open(engine_member(engine, detector)->forecaster.layout, bytes);
-	for (uint32_t h = 1; h <= row.layout->horizon; h++)
-		tally_score(&row.tallies[h - 1], &row.head->change, h, &to[h - 1]);
-	return row.layout->horizon;
+	for (uint32_t i = 0; i < row.layout->leads_count; i++)
+		tally_score(&row.tallies[i], &row.head->change, row.layout->leads[i], &to[i]);
+	return row.layout->leads_count;
 }
 
 bool engine_open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,

@@ -184,7 +184,8 @@ uint32_t engine_neighbours(const struct engine *engine, const struct detector *d
 uint32_t engine_neighbour_gains(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, struct neighbour_gain *to);
 
-/* How good the forecasts of a series have been, for leads 1 to the horizon; to holds
+/* How good the forecasts of a series have been, for leads 1 to the horizon, or those of them that a
+ * lean row keeps; to holds
  * HORIZON_MAX. Returns the number of leads, 0 for a series that is not known. */
 uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, struct score *to);

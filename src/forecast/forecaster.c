@@ -47,46 +47,60 @@ static double guess_at(const struct row *row, const struct panel *panel, uint32_
  * of the next shorter lead in the unit of the readings, then of this one. */
 static struct pending issue_lead(
 	const struct row *row, const struct panel *panel, uint32_t h, double *size) {
-	struct pending pending = { .reserved = 0 };
+	struct pending pending = {
+		.origin = {row->anchor, row->scale},
+                  .assumed = row->head->history.missing > 0
+	};
+	struct mix mix;
+	struct calibrate buffer;
+	const struct calibrate *calibrate = row_calibrate(row, h, &buffer);
 	for (int e = 0; e < EXPERTS; e++)
 		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean = (float)(row->near_state ? mix_last(&row->mix[h - 1], pending.experts)
-					       : mix_second(&row->mix[h - 1], pending.experts, h));
+	pending.mean =
+		(float)(row->near_state ? mix_last(row_mix(row, h, &mix), pending.experts)
+					: mix_second(row_mix(row, h, &mix), pending.experts, h));
 	pending.spread = spread_at(row, panel, h);
-	*size = calibrate_size(&row->calibrate[h - 1], pending.spread * row->scale,
+	*size = calibrate_size(calibrate, pending.spread * row->scale,
 		guess_at(row, panel, h, pending.spread, *size));
-	calibrate_quantiles(&row->calibrate[h - 1], (double)pending.mean, *size / row->scale,
-		pending.quantiles);
+	calibrate_quantiles(calibrate, (double)pending.mean, *size / row->scale, pending.quantiles);
 	return pending;
+}
+
+/* What the reader gets of one lead. */
+static void tell_lead(
+	const struct row *row, const struct pending *issued, uint32_t h, struct outlook *outlook) {
+	outlook->mean[h - 1] = (float)(row->anchor + row->scale * (double)issued->mean);
+	for (uint32_t q = 0; q < QUANTILES; q++)
+		outlook->quantiles[q * row->layout->horizon + h - 1] =
+			(float)(row->anchor + row->scale * (double)issued->quantiles[q]);
 }
 
 /* Forecasts at every lead, for the reader and for the time when the observations arrive. */
 static void issue(const struct row *row, const struct panel *panel, struct outlook *outlook) {
-	uint32_t horizon = row->layout->horizon;
+	struct lead lead = FIRST_LEAD;
 	double size = 0;
-	for (struct lead lead = FIRST_LEAD; lead.h <= horizon; lead = lead_next(lead)) {
-		struct pending issued = issue_lead(row, panel, lead.h, &size);
-		struct pending *waiting = row_pending(row, lead, row->tick);
-		if (waiting)
-			*waiting = issued;
-		outlook->mean[lead.h - 1] = (float)(row->anchor + row->scale * (double)issued.mean);
-		for (uint32_t q = 0; q < QUANTILES; q++)
-			outlook->quantiles[q * horizon + lead.h - 1] =
-				(float)(row->anchor + row->scale * (double)issued.quantiles[q]);
+	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
+		struct pending issued = issue_lead(row, panel, h, &size);
+		tell_lead(row, &issued, h, outlook);
+		if (h != lead.h)
+			continue;
+		row_keep(row, lead, &issued);
+		lead = lead_next(row->layout, lead);
 	}
-	*row_origin(row, row->tick) = (struct origin){ row->anchor, row->scale };
+	if (row->origins)
+		*row_origin(row, row->tick) = (struct origin){ row->anchor, row->scale };
 }
 
 /* Over all leads; NAN while warming. */
 static double skill_of(const struct row *row) {
 	const struct tally *tallies = row->tallies;
-	uint32_t horizon = row->layout->horizon;
+	uint32_t leads = row->layout->leads_count;
 	double own = 0, persistence = 0;
-	if (tallies[0].n < WARM_FIRST || tallies[horizon - 1].n < WARM_LAST)
+	if (tallies[0].n < WARM_FIRST || tallies[leads - 1].n < WARM_LAST)
 		return NAN;
-	for (uint32_t h = 0; h < horizon; h++) {
-		own += tallies[h].absolute / fmax(tallies[h].weight, 1);
-		persistence += tallies[h].persistence / fmax(tallies[h].weight, 1);
+	for (uint32_t i = 0; i < leads; i++) {
+		own += tallies[i].absolute / fmax(tallies[i].weight, 1);
+		persistence += tallies[i].persistence / fmax(tallies[i].weight, 1);
 	}
 	return persistence > 0 ? 1 - own / persistence : 0;
 }
@@ -211,12 +225,14 @@ void forecaster_step(const struct forecaster *forecaster, const struct tick *tic
 }
 
 void row_expert_forecasts(const struct row *row, double (*to)[HORIZON_MAX]) {
+	for (int e = 0; e < EXPERTS; e++)
+		for (uint32_t h = 0; h < row->layout->horizon; h++)
+			to[e][h] = NAN;
 	struct lead lead = FIRST_LEAD;
-	for (; lead.h <= row->layout->horizon; lead = lead_next(lead)) {
-		const struct pending *pending = row_pending(row, lead, row->tick);
-		for (int e = 0; e < EXPERTS; e++)
-			to[e][lead.h - 1] =
-				pending ? row->anchor + row->scale * (double)pending->experts[e]
-					: NAN;
+	for (; lead.h <= row->layout->horizon; lead = lead_next(row->layout, lead)) {
+		struct pending pending;
+		bool kept = row_waiting(row, lead, row->tick, &pending);
+		for (int e = 0; e < EXPERTS && kept; e++)
+			to[e][lead.h - 1] = row->anchor + row->scale * (double)pending.experts[e];
 	}
 }

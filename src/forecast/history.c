@@ -30,7 +30,8 @@ void history_push(
 	if (history->ticks == 0)
 		history->base = x;
 	history->newest = x;
-	values[history->ticks & (length - 1)] = (float)(x - history->base);
+	values[history->next] = (float)(x - history->base);
+	history->next = history->next + 1 < length ? history->next + 1 : 0;
 	history->ticks++;
 }
 

@@ -13,6 +13,7 @@ struct history {
 	uint64_t ticks; /* pushed so far */
 	double base; /* a value of the past: what the ring holds is relative to it */
 	double newest; /* the newest tick's value, exactly */
+	uint64_t next; /* place in the ring of the value to come */
 	uint64_t seen; /* of these with a value of their own */
 	uint64_t missing; /* ticks in a row without one, up to now */
 	double observed; /* the last value seen */
@@ -27,7 +28,7 @@ struct history {
  * stay finite. */
 #define HISTORY_VALUE_MAX 1e30
 
-/* values [length] is a ring, length a power of two. It holds floats, which is as exact as the
+/* values [length] is a ring. It holds floats, which is as exact as the
  * experts' inputs are. */
 void history_push(struct history *history, float *values, uint32_t length, double x, double filled);
 
@@ -37,7 +38,8 @@ static inline double history_back(
 	uint64_t kept = history->ticks < length ? history->ticks : length;
 	if (k >= kept)
 		k = kept - 1;
-	return history->base + (double)values[(history->ticks - 1 - k) & (length - 1)];
+	uint64_t place = history->next + (k < history->next ? 0 : length) - 1 - k;
+	return history->base + (double)values[place];
 }
 
 /* Whether a value lies so far from the base that floats no longer tell differences of the series'

@@ -7,12 +7,14 @@
 /* Inputs are limited to this many scales. */
 #define INPUT_MAX 30.0
 
-static uint32_t lags_of(enum linear kind) {
+static uint32_t lags_of(const struct row_layout *layout, enum linear kind) {
+	if (row_layout_is_lean(layout))
+		return LAGS_LEAN;
 	return kind == LINEAR_LONG ? LAGS_LONG : LAGS_SHORT;
 }
 
 uint32_t inputs_count(const struct row_layout *layout, enum linear kind) {
-	uint32_t count = 2 + lags_of(kind);
+	uint32_t count = 2 + lags_of(layout, kind);
 	if (kind == LINEAR_SEASON)
 		return count;
 	count += FOURIER + 2 * layout->taps_count;
@@ -74,22 +76,28 @@ static void write_sibling(const struct row *row, float *to) {
 		to[k] = input((row->anchor - row_back(row, k)) / row->scale);
 }
 
-/* Deviations from the profile of the long season, or of the short one while there is no other. */
-static void write_deviations(const struct row *row, float *to) {
+double inputs_profile(const struct row *row, int64_t ahead) {
 	enum seasonal_slot slot = row_season(row);
 	const struct seasonal *seasonal = &row->head->seasonal[slot];
-	double deviations[LAGS_SHORT + 1];
-	to[0] = 1;
 	if (!seasonal_is_awake(seasonal))
-		return;
-	for (uint32_t k = 0; k <= LAGS_SHORT; k++) {
-		uint32_t ahead = seasonal->period - k % seasonal->period;
-		deviations[k] = (row_back(row, k) -
-					seasonal_profile(seasonal, row->profiles[slot], ahead)) /
-				row->scale;
+		return row->head->history.mean;
+	int64_t h = ahead % (int64_t)seasonal->period;
+	return seasonal_profile(
+		seasonal, row->profiles[slot], (uint32_t)(h < 0 ? h + seasonal->period : h));
+}
+
+void inputs_write_deviations(const struct row *row, uint32_t ago, double scale, float *to) {
+	uint32_t lags = lags_of(row->layout, LINEAR_SEASON);
+	double deviations[LAGS_SHORT + 1];
+	memset(to, 0, rls_stride(&row->layout->linear[LINEAR_SEASON]) * sizeof(*to));
+	to[0] = 1;
+	for (uint32_t k = 0; k <= lags; k++) {
+		int64_t back = (int64_t)ago + k;
+		deviations[k] =
+			(row_back(row, (uint64_t)back) - inputs_profile(row, -back)) / scale;
 	}
 	to[1] = input(deviations[0]);
-	for (uint32_t k = 1; k <= LAGS_SHORT; k++)
+	for (uint32_t k = 1; k <= lags; k++)
 		to[k + 1] = input(deviations[k] - deviations[0]);
 }
 
@@ -104,7 +112,7 @@ void inputs_write(
 	const struct row *row, const struct siblings *siblings, enum linear kind, float *to) {
 	memset(to, 0, rls_stride(&row->layout->linear[kind]) * sizeof(*to));
 	if (kind == LINEAR_SEASON) {
-		write_deviations(row, to);
+		inputs_write_deviations(row, 0, row->scale, to);
 		return;
 	}
 	*to++ = 1;
@@ -112,7 +120,7 @@ void inputs_write(
 	to = write_fourier(row, to);
 	to = write_taps(row, SLOT_SLOW, to);
 	to = write_taps(row, SLOT_LONG, to);
-	to = write_lags(row, lags_of(kind), to);
+	to = write_lags(row, lags_of(row->layout, kind), to);
 	for (uint32_t i = 0; kind == LINEAR_CROSS && i < siblings->count; i++)
 		if (siblings->rows[i])
 			write_sibling(siblings->rows[i], to + i * CROSS_INPUTS);

@@ -16,6 +16,7 @@
  */
 #define LAGS_SHORT   24
 #define LAGS_LONG    96
+#define LAGS_LEAN    14
 #define FOURIER      6
 #define CROSS_INPUTS 4
 
@@ -36,5 +37,13 @@ void inputs_write_own(const struct row *row, uint32_t lags, float *to);
 /* Writes inputs_count numbers, and zeros up to the stride. siblings matters to rls_cross only. */
 void inputs_write(
 	const struct row *row, const struct siblings *siblings, enum linear kind, float *to);
+
+/* The deviations that rls_season saw `ago` ticks ago, when the scale was `scale`, as far as today's
+ * profile can tell: deviations of the lags from it, the newest first and the others relative to that. */
+void inputs_write_deviations(const struct row *row, uint32_t ago, double scale, float *to);
+
+/* What rls_season expects at a tick before it has learned anything: the profile, or in a lean row without
+ * one the mean. ahead: ticks from now, or back if negative. */
+double inputs_profile(const struct row *row, int64_t ahead);
 
 #endif

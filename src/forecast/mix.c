@@ -8,6 +8,9 @@
  * hardly learned, fade faster than a plain mean would let them. */
 #define EARLY 2.0
 
+/* However few ticks are scored, a loss is a mean of a while. */
+#define FASTEST 0.05
+
 /* Ratio of losses that no weight is left at. */
 #define NEVER 100.0
 
@@ -26,16 +29,17 @@
 #define STRANGENESS 20.0
 #define STRANGE     1.2
 
-void mix_score(
-	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit) {
+void mix_score(struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit,
+	uint32_t stride) {
+	double slowest = fmin(stride * (1 - MIX_FORGETTING), FASTEST);
 	for (int e = 0; e < EXPERTS; e++) {
 		if (isnan(forecasts[e]))
 			continue;
 		double error = fmin(fabs(y - (double)forecasts[e]) * unit, limit);
-		double rate = fmax(1 - MIX_FORGETTING, EARLY / (mix->scored[e] + EARLY));
+		double rate = fmax(slowest, EARLY / (mix->scored[e] + EARLY));
 		double loss = e < EXPERT_ALONE ? error * error : error;
-		mix->loss[e] += rate * (loss - mix->loss[e]);
-		mix->scored[e] += mix->scored[e] < UINT32_MAX;
+		mix->loss[e] += (float)(rate * (loss - (double)mix->loss[e]));
+		mix->scored[e] += mix->scored[e] < MIX_SCORED_MAX;
 	}
 }
 
@@ -65,9 +69,9 @@ static double loss_of(const struct mix *mix, const float forecasts[EXPERTS], int
 	if (isnan(forecasts[e]) || n < MIX_TRIALS)
 		return NAN;
 	if (e == EXPERT_PERSISTENCE || mix->scored[EXPERT_PERSISTENCE] < MIX_TRIALS)
-		return mix->loss[e];
-	double doubted = DOUBTED * mix->loss[EXPERT_PERSISTENCE];
-	return (n * mix->loss[e] + doubts * doubted) / (n + doubts);
+		return (double)mix->loss[e];
+	double doubted = DOUBTED * (double)mix->loss[EXPERT_PERSISTENCE];
+	return (n * (double)mix->loss[e] + doubts * doubted) / (n + doubts);
 }
 
 double mix_forecast(
@@ -85,23 +89,33 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_
 		return (double)forecasts[EXPERT_CLOSED];
 	if (n == 0)
 		return (double)forecasts[EXPERT_NETWORK];
-	losses[EXPERT_CLOSED] = mix->loss[EXPERT_CLOSED];
+	double closed = losses[EXPERT_CLOSED] = (double)mix->loss[EXPERT_CLOSED];
 	losses[EXPERT_NETWORK] =
-		(n * mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * mix->loss[EXPERT_CLOSED]) /
-		(n + TRUST);
+		(n * (double)mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * closed) / (n + TRUST);
 	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD, h);
 	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERT_ALONE, MIX_SHARPNESS);
 }
 
 double mix_last(const struct mix *mix, const float forecasts[EXPERTS]) {
-	double losses[EXPERTS], alone = mix->loss[EXPERT_ALONE];
+	double losses[EXPERTS], alone = (double)mix->loss[EXPERT_ALONE];
 	losses[EXPERT_ALONE] = alone;
 	for (int e = EXPERT_NEIGHBOURS; e < EXPERTS; e++) {
 		double n = mix->scored[e];
 		bool known = !isnan(forecasts[e]) && n >= MIX_TRIALS;
-		losses[e] = known ? (n * mix->loss[e] + STRANGENESS * STRANGE * alone) /
+		losses[e] = known ? (n * (double)mix->loss[e] + STRANGENESS * STRANGE * alone) /
 					    (n + STRANGENESS)
 				  : NAN;
 	}
 	return mix_by_loss(losses, forecasts, EXPERT_ALONE, EXPERTS, LAST_SHARPNESS);
+}
+
+struct mix mix_between(const struct mix *first, const struct mix *second, double share) {
+	struct mix between;
+	for (int e = 0; e < EXPERTS; e++) {
+		double a = (double)first->loss[e], b = (double)second->loss[e];
+		between.loss[e] = (float)(a + share * (b - a));
+		between.scored[e] =
+			first->scored[e] < second->scored[e] ? first->scored[e] : second->scored[e];
+	}
+	return between;
 }

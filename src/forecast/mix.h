@@ -18,17 +18,20 @@
 /* Scores before an expert takes part. */
 #define MIX_TRIALS 8
 
+#define MIX_SCORED_MAX UINT16_MAX
+
 /* One lead. */
 struct mix {
-	double loss
+	float loss
 		[EXPERTS]; /* fading mean of squared errors, from EXPERT_ALONE on of absolute ones */
-	uint32_t scored[EXPERTS];
+	uint16_t scored[EXPERTS]; /* up to MIX_SCORED_MAX, which is as good as any more */
 };
 
 /* An observation y arrived for the forecasts made of it; errors are counted times `unit`, up to
- * limit. */
-void mix_score(
-	struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit);
+ * limit. The unit must not depend on the origin, and must keep squares in the range of floats. stride:
+ * ticks that the observation stands for, where only some are scored. */
+void mix_score(struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit,
+	uint32_t stride);
 
 /* At lead h, the weighted mean of the forecasts of experts first to last - 1 that are awake (not NAN); 0, which
  * is persistence, if there is none. */
@@ -42,6 +45,9 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_
 /* The last level, of a series in a group: what it knows alone, and what its neighbours add. Sharp, and by
  * absolute errors. */
 double mix_last(const struct mix *mix, const float forecasts[EXPERTS]);
+
+/* Between two leads: share of the second. */
+struct mix mix_between(const struct mix *first, const struct mix *second, double share);
 
 /* The expert starts over: its past errors say nothing of its next forecasts. */
 static inline void mix_forget(struct mix *mix, enum expert expert) {

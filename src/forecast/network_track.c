@@ -28,10 +28,35 @@ uint32_t track_leads(uint32_t horizon) {
 	return count;
 }
 
+/* Whether there is room for the profile of a season. */
+static bool has_profile(const struct track_view *view, uint32_t m) {
+	return view->profile_room == 0 || m <= view->profile_room;
+}
+
+static double profile_at(const struct track_view *view, uint64_t phase) {
+	if (view->profile_brief)
+		return view->history->base + (double)view->profile_brief[phase];
+	return view->profile[phase];
+}
+
+static void set_profile(const struct track_view *view, uint64_t phase, double value) {
+	if (view->profile_brief)
+		view->profile_brief[phase] = (float)(value - view->history->base);
+	else
+		view->profile[phase] = value;
+}
+
+/* filled[t - k] while tick t is being taken in. */
+static double filled_before(const struct track_view *view, uint64_t t, uint64_t k) {
+	if (view->history)
+		return history_back(view->history, view->past, view->length, k);
+	return view->filled[(t - k) & (view->length - 1)];
+}
+
 static void forget_season1(const struct track_view *view, uint32_t m1) {
 	struct track *track = view->track;
-	memset(view->profile, 0, m1 * sizeof(*view->profile));
-	memset(view->visits, 0, m1 * sizeof(*view->visits));
+	if (has_profile(view, m1))
+		memset(view->visits, 0, m1 * sizeof(*view->visits));
 	track->anchors[TRACK_SEASON1] = track->anchors[TRACK_PROFILE] = (struct track_error){ 0 };
 	track->d1 = track->dp = track->residual = 0;
 }
@@ -67,13 +92,14 @@ static struct expectation expect(const struct track_view *view, uint64_t t, doub
 	bool known = t >= track->awake;
 	e.ok1 = track->m1 > 0 && known && t >= track->m1;
 	e.ok2 = track->m2 > 0 && known && t >= track->m2;
-	e.okp = track->m1 > 0 && known && view->visits[t % track->m1] > 0;
+	e.okp = track->m1 > 0 && known && has_profile(view, track->m1) &&
+		view->visits[t % track->m1] > 0;
 	if (e.ok1)
-		e.b1 = view->filled[(t - track->m1) & (view->length - 1)];
+		e.b1 = filled_before(view, t, track->m1);
 	if (e.ok2)
-		e.b2 = view->filled[(t - track->m2) & (view->length - 1)];
+		e.b2 = filled_before(view, t, track->m2);
 	if (e.okp)
-		e.expected = view->profile[t % track->m1];
+		e.expected = profile_at(view, t % track->m1);
 	return e;
 }
 
@@ -86,8 +112,7 @@ static void score_anchors(
 	const struct track_view *view, uint64_t t, double value, const struct expectation *e) {
 	struct track *track = view->track;
 	for (uint32_t i = 0; i < view->leads && network_leads[i] <= t; i++)
-		count_error(&track->leads[i],
-			value - view->filled[(t - network_leads[i]) & (view->length - 1)]);
+		count_error(&track->leads[i], value - filled_before(view, t, network_leads[i]));
 	count_error(&track->anchors[TRACK_LEVEL], value - track->level);
 	if (e->ok1)
 		count_error(&track->anchors[TRACK_SEASON1], value - e->b1);
@@ -117,12 +142,14 @@ static void move_changes(struct track *track) {
 
 static void learn_profile(const struct track_view *view, uint64_t t, double value) {
 	const struct track *track = view->track;
-	if (track->m1 == 0 || t < track->awake)
+	if (track->m1 == 0 || t < track->awake || !has_profile(view, track->m1))
 		return;
 	uint32_t phase = (uint32_t)(t % track->m1);
 	uint8_t *visits = &view->visits[phase];
+	double expected = *visits ? profile_at(view, phase) : 0;
 	*visits += *visits < UINT8_MAX;
-	move(&view->profile[phase], fmax(1.0 / *visits, PROFILE_RATE), value);
+	move(&expected, fmax(1.0 / *visits, PROFILE_RATE), value);
+	set_profile(view, phase, expected);
 }
 
 /* The steps of a tick that has a reading. */
@@ -166,6 +193,21 @@ static void use_errors(struct track *track) {
 	track->es2 = in_use(&track->anchors[TRACK_SEASON2], track->es1, 1, floor);
 }
 
+void track_copy_profile(const struct track_view *view, double *profile, uint8_t *visits) {
+	uint32_t m1 = view->track->m1;
+	bool kept = has_profile(view, m1);
+	for (uint32_t phase = 0; phase < m1; phase++) {
+		visits[phase] = kept ? view->visits[phase] : 0;
+		profile[phase] = kept ? profile_at(view, phase) : 0;
+	}
+}
+
+void track_rebase(const struct track_view *view, double before) {
+	for (uint32_t i = 0; view->profile_brief && i < view->profile_room; i++)
+		view->profile_brief[i] =
+			(float)((double)view->profile_brief[i] + (before - view->history->base));
+}
+
 void track_step(const struct track_view *view, double value) {
 	struct track *track = view->track;
 	uint64_t t = track->ticks;
@@ -181,7 +223,8 @@ void track_step(const struct track_view *view, double value) {
 		track->age++;
 		track->step = 0;
 	}
-	view->filled[t & (view->length - 1)] = filled;
+	if (view->filled)
+		view->filled[t & (view->length - 1)] = filled;
 	track->ticks++;
 	use_errors(track);
 	if (seen) {
@@ -207,9 +250,10 @@ bool track_filled(const struct track_view *view, uint32_t m, uint32_t lead, doub
 
 bool track_profile(const struct track_view *view, uint32_t lead, double *ret_value) {
 	const struct track *track = view->track;
-	if (!track_knows(track, track->m1) || phase_back(track->m1, lead) >= track->ticks)
+	if (!track_knows(track, track->m1) || phase_back(track->m1, lead) >= track->ticks ||
+		!has_profile(view, track->m1))
 		return false;
 	uint32_t phase = (uint32_t)((track->ticks - 1 + lead) % track->m1);
-	*ret_value = view->profile[phase];
+	*ret_value = profile_at(view, phase);
 	return view->visits[phase] > 0;
 }

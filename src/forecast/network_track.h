@@ -2,6 +2,8 @@
 #ifndef FORECAST_NETWORK_TRACK_H
 #define FORECAST_NETWORK_TRACK_H
 
+#include "history.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +55,12 @@ struct track_view {
 	uint32_t leads; /* of the grid, in use */
 	double *profile; /* [m1] */
 	uint8_t *visits; /* [m1] */
+	uint32_t profile_room; /* longest m1 that has a profile; 0: any */
+	/* Instead of `filled` and `profile`: a history that has taken in the tick before the track does,
+	 * and a profile relative to its base. */
+	const struct history *history;
+	const float *past; /* [length] */
+	float *profile_brief;
 };
 
 /* Leads of the grid to be tracked for forecasts up to the horizon, and the past they reach back. */
@@ -60,6 +68,12 @@ uint32_t track_leads(uint32_t horizon);
 
 /* Takes seasons over; what was tracked for one that changes starts afresh. */
 void track_set_seasons(const struct track_view *view, uint32_t m1, uint32_t m2);
+
+/* The profile and its visits, m1 of each; of a season without one zeros. */
+void track_copy_profile(const struct track_view *view, double *profile, uint8_t *visits);
+
+/* The history's base was another one before. */
+void track_rebase(const struct track_view *view, double before);
 
 /* One tick; value is NAN where there is no reading. Ticks before the first reading are not ticks. */
 void track_step(const struct track_view *view, double value);
@@ -71,6 +85,8 @@ bool track_profile(const struct track_view *view, uint32_t lead, double *ret_val
 
 /* filled[t - k]; k must lie in the past. */
 static inline double track_back(const struct track_view *view, uint64_t k) {
+	if (view->history)
+		return history_back(view->history, view->past, view->length, k);
 	return view->filled[(view->track->ticks - 1 - k) & (view->length - 1)];
 }
 

@@ -75,7 +75,7 @@ int forecast_options_check(const struct forecast_options *options) {
 	for (int i = 0; i < SEASONS_MAX; i++)
 		if (options->seasons[i] == 1 || options->seasons[i] > SEASON_LIMIT)
 			return E_CONFIG;
-	if (options->cross_channels > CROSS_LIMIT)
+	if (options->cross_channels > CROSS_LIMIT || options->rows > ROWS_LEAN)
 		return E_CONFIG;
 	return 0;
 }

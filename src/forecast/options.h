@@ -31,6 +31,17 @@ enum expert {
 #define EXPERTS_FIRST EXPERT_CLOSED
 #define EXPERTS_ALL   ((1u << EXPERTS) - 1)
 
+/* Those that lean rows have room for. */
+#define EXPERTS_LEAN                                                                               \
+	(1u << EXPERT_PERSISTENCE | 1u << EXPERT_SMOOTH | 1u << EXPERT_SEASONAL_LONG |             \
+		1u << EXPERT_RLS_SEASON | 1u << EXPERT_CLOSED | 1u << EXPERT_NETWORK |             \
+		1u << EXPERT_HEAD)
+
+/* How much is kept of a series: all that helps, or as little as serves (at most ROW_LEAN_MAX bytes
+ * with forecasts up to a day ahead). */
+enum row_kind { ROWS_FULL, ROWS_LEAN };
+#define ROW_LEAN_MAX 16384
+
 /* Name of an expert in configuration and results: "rls_long". */
 const char *expert_name(enum expert expert);
 
@@ -59,6 +70,7 @@ struct forecast_options {
 	uint32_t cross_channels; /* other channels that rls_cross sees at most */
 	char group[GROUP_NAME_MAX +
 		   1]; /* whose detectors see each other, padded with zeros; "": none */
+	uint32_t rows; /* enum row_kind */
 };
 
 /* Horizon 24, all experts, seasons found up to 2016 ticks, 8 other channels. */

@@ -32,40 +32,77 @@ static void run_seasonal(float *forecasts, const struct row *row, enum seasonal_
 	}
 }
 
+/* The origin of h ticks ago; false where it is not known, or no observation of its own. */
+static bool origin_of(const struct row *row, struct lead lead, struct origin *ret_origin) {
+	struct pending pending;
+	if (row->origins) {
+		*ret_origin = *row_origin(row, row->tick - lead.h);
+		return true;
+	}
+	if (!row_waiting(row, lead, row->tick - lead.h, &pending) || pending.assumed)
+		return false;
+	*ret_origin = pending.origin;
+	return true;
+}
+
 /* How far this observation lies from each origin that waits for it, in the origin's scale. */
-static void label_values(double *labels, const struct row *row, uint32_t waiting) {
-	for (uint32_t h = 1; h <= waiting; h++) {
-		const struct origin *origin = row_origin(row, row->tick - h);
-		bool sound = row->scale <= SCALE_GROWTH_MAX * origin->scale;
-		labels[h - 1] = sound ? (row->anchor - origin->anchor) / origin->scale : NAN;
+static void label_values(struct panel *panel, const struct row *row, uint32_t waiting) {
+	for (uint32_t h = 1; h <= waiting; h++)
+		panel->labels[h - 1] = NAN;
+	for (struct lead lead = FIRST_LEAD; lead.h <= waiting;
+		lead = lead_next(row->layout, lead)) {
+		struct origin origin;
+		if (!origin_of(row, lead, &origin) || row->scale > SCALE_GROWTH_MAX * origin.scale)
+			continue;
+		panel->labels[lead.h - 1] = (row->anchor - origin.anchor) / origin.scale;
+		panel->scales[lead.h - 1] = origin.scale;
 	}
 }
 
 void panel_label(struct panel *panel, const struct row *row, uint32_t waiting) {
-	label_values(panel->labels, row, waiting);
+	label_values(panel, row, waiting);
 }
 
 /* Labels without what the season's profile had said. */
-static void label_deviations(
-	double *deviations, const double *labels, const struct row *row, uint32_t waiting) {
-	enum seasonal_slot slot = row_season(row);
-	const struct seasonal *seasonal = &row->head->seasonal[slot];
-	for (uint32_t h = 1; h <= waiting && seasonal_is_awake(seasonal); h++) {
-		uint32_t ahead = seasonal->period - h % seasonal->period;
-		double then = seasonal_profile(seasonal, row->profiles[slot], ahead);
-		double step = (seasonal->before - then) / row_origin(row, row->tick - h)->scale;
-		deviations[h - 1] = labels[h - 1] - step;
+static void label_deviations(struct panel *panel, const struct row *row, uint32_t waiting) {
+	const struct seasonal *seasonal = &row->head->seasonal[row_season(row)];
+	double now = seasonal_is_awake(seasonal) ? seasonal->before : inputs_profile(row, 0);
+	for (uint32_t h = 1; h <= waiting; h++) {
+		double step = now - inputs_profile(row, -(int64_t)h);
+		panel->deviations[h - 1] = panel->labels[h - 1] - step / panel->scales[h - 1];
 	}
 }
 
 /* Puts back what the season's profile says. */
 static void add_profile(float *forecasts, const struct row *row) {
-	enum seasonal_slot slot = row_season(row);
-	const struct seasonal *seasonal = &row->head->seasonal[slot];
-	double now = seasonal_profile(seasonal, row->profiles[slot], 0);
-	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
-		double then = seasonal_profile(seasonal, row->profiles[slot], h);
-		forecasts[h - 1] += (float)((then - now) / row->scale);
+	double now = inputs_profile(row, 0);
+	for (uint32_t h = 1; h <= row->layout->horizon; h++)
+		forecasts[h - 1] += (float)((inputs_profile(row, h) - now) / row->scale);
+}
+
+/* What was forecast at kept leads alone, at all of them. */
+static void spread_leads(const struct row_layout *layout, float *forecasts) {
+	float kept[HORIZON_MAX];
+	memcpy(kept, forecasts, layout->leads_count * sizeof(*kept));
+	for (uint32_t h = 1; h <= layout->horizon; h++) {
+		uint32_t lower = layout->lower[h - 1];
+		float share = layout->share[h - 1];
+		forecasts[h - 1] = share == 0
+					   ? kept[lower]
+					   : kept[lower] + share * (kept[lower + 1] - kept[lower]);
+	}
+}
+
+/* The labels that arrived teach a brief state, whose inputs of then can be made again. */
+static void teach_deviations(struct panel *panel, const struct row *row, uint32_t arrived) {
+	const struct rls_shape *shape = &row->layout->linear[LINEAR_SEASON];
+	for (struct lead lead = FIRST_LEAD; lead.h <= arrived;
+		lead = lead_next(row->layout, lead)) {
+		if (isnan(panel->deviations[lead.h - 1]))
+			continue;
+		inputs_write_deviations(row, lead.h, panel->scales[lead.h - 1], panel->inputs);
+		rls_teach(shape, row->linear[LINEAR_SEASON], lead.index, panel->inputs,
+			panel->deviations[lead.h - 1], row_layout_stride(row->layout, lead.h));
 	}
 }
 
@@ -73,10 +110,14 @@ static void run_linear(struct panel *panel, const struct row *row, const struct 
 	enum linear kind, uint32_t arrived) {
 	const struct rls_shape *shape = &row->layout->linear[kind];
 	float *forecasts = panel->forecasts[linear_experts[kind]];
+	if (shape->brief)
+		teach_deviations(panel, row, arrived);
 	inputs_write(row, siblings, kind, panel->inputs);
 	rls_step(shape, row->linear[kind], forecasts,
 		kind == LINEAR_SEASON ? panel->deviations : panel->labels, arrived, panel->inputs,
 		row->head->history.missing == 0);
+	if (shape->brief)
+		spread_leads(row->layout, forecasts);
 	if (kind == LINEAR_SEASON)
 		add_profile(forecasts, row);
 	for (uint32_t h = 0; h < row->layout->horizon; h++)
@@ -88,7 +129,8 @@ static bool linear_is_awake(
 	const struct row *row, const struct siblings *siblings, enum linear kind) {
 	if (kind == LINEAR_CROSS && siblings->count == 0)
 		return false;
-	if (kind == LINEAR_SEASON && !seasonal_is_awake(&row->head->seasonal[row_season(row)]))
+	if (kind == LINEAR_SEASON && !row->layout->linear[kind].brief &&
+		!seasonal_is_awake(&row->head->seasonal[row_season(row)]))
 		return false;
 	return row->linear[kind] != NULL;
 }
@@ -106,8 +148,8 @@ void panel_run(struct panel *panel, const struct row *row, const struct siblings
 		if (row_layout_has(layout, seasonal_experts[slot]))
 			run_seasonal(panel->forecasts[seasonal_experts[slot]], row, slot);
 
-	label_values(panel->labels, row, arrived);
-	label_deviations(panel->deviations, panel->labels, row, arrived);
+	label_values(panel, row, arrived);
+	label_deviations(panel, row, arrived);
 	for (int kind = 0; kind < LINEARS; kind++) {
 		if (!linear_is_awake(row, siblings, kind))
 			continue;
@@ -117,12 +159,13 @@ void panel_run(struct panel *panel, const struct row *row, const struct siblings
 
 /* Mixes the closed-form experts. */
 static void run_closed(struct panel *panel, const struct row *row) {
-	for (uint32_t h = 0; h < row->layout->horizon; h++) {
+	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
 		float forecasts[EXPERTS];
+		struct mix buffer;
 		for (int e = 0; e < EXPERTS_FIRST; e++)
-			forecasts[e] = panel->forecasts[e][h];
-		panel->forecasts[EXPERT_CLOSED][h] =
-			(float)mix_forecast(&row->mix[h], forecasts, 0, EXPERTS_FIRST, h + 1);
+			forecasts[e] = panel->forecasts[e][h - 1];
+		panel->forecasts[EXPERT_CLOSED][h - 1] = (float)mix_forecast(
+			row_mix(row, h, &buffer), forecasts, 0, EXPERTS_FIRST, h);
 	}
 }
 
@@ -140,39 +183,114 @@ static void run_network(struct panel *panel, const struct row *row, const float 
 	}
 }
 
-/* Takes what the closed mix had forecast out of the labels. */
+/* What the head corrects: the closed mix, in a lean row, where that knows less, the network. */
+static enum expert head_base(const struct row_layout *layout) {
+	return row_layout_is_lean(layout) ? EXPERT_NETWORK : EXPERT_CLOSED;
+}
+
+/* Takes what the head's base had forecast out of the labels. */
 static void label_leftovers(double *labels, const struct row *row, uint32_t waiting) {
-	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
-		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
-		labels[lead.h - 1] -= pending ? (double)pending->experts[EXPERT_CLOSED] : NAN;
+	enum expert base = head_base(row->layout);
+	for (struct lead lead = FIRST_LEAD; lead.h <= waiting;
+		lead = lead_next(row->layout, lead)) {
+		struct pending pending;
+		bool kept = row_waiting(row, lead, row->tick - lead.h, &pending);
+		labels[lead.h - 1] -= kept ? (double)pending.experts[base] : NAN;
 	}
 }
 
-/* The head of the series' own: what the closed mix leaves over, linear in the features. */
+/* Signs of one direction in the space of the features: bits without a pattern (splitmix64). */
+static uint64_t direction_signs(uint64_t number) {
+	uint64_t bits = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
+	return bits ^ bits >> 31;
+}
+
+/* The features along a few random directions, which keep most of what a linear map can use. */
+static void project(const struct network_voice *voice, float *to, uint32_t directions) {
+	float gain = FEATURE_GAIN / sqrtf((float)directions);
+	for (uint32_t d = 0; d < directions; d++) {
+		float sum = 0;
+		uint64_t signs = 0;
+		for (uint32_t i = 0; i < voice->width; i++, signs >>= 1) {
+			if (i % 64 == 0)
+				signs = direction_signs((uint64_t)d << 32 | i / 64);
+			sum += signs & 1 ? voice->features[i] : -voice->features[i];
+		}
+		to[d] = gain * sum;
+	}
+}
+
+static void write_head_inputs(
+	struct panel *panel, const struct rls_shape *shape, const struct network_voice *voice) {
+	memset(panel->inputs, 0, rls_stride(shape) * sizeof(*panel->inputs));
+	if (shape->brief)
+		project(voice, panel->inputs, shape->inputs - 1);
+	for (uint32_t i = 0; i < voice->width && !shape->brief; i++)
+		panel->inputs[i] = FEATURE_GAIN * voice->features[i];
+	panel->inputs[shape->inputs - 1] = 1;
+}
+
+/* Where the head's inputs of a waiting forecast are kept; NULL if that origin is not. */
+static uint16_t *kept_inputs(const struct row *row, struct lead lead, uint64_t origin) {
+	uint32_t place;
+	bool kept = row_place(row, lead, origin, &place);
+	return kept ? row->head_inputs + place * rls_stride(&row->layout->head) : NULL;
+}
+
+/* The leftovers that arrived teach a brief head. */
+static void teach_head(struct panel *panel, const struct row *row, uint32_t arrived) {
+	const struct rls_shape *shape = &row->layout->head;
+	for (struct lead lead = FIRST_LEAD; lead.h <= arrived;
+		lead = lead_next(row->layout, lead)) {
+		const uint16_t *kept = kept_inputs(row, lead, row->tick - lead.h);
+		if (!kept || isnan(panel->labels[lead.h - 1]))
+			continue;
+		brief_read_floats(kept, rls_stride(shape), panel->inputs);
+		rls_teach(shape, row->head_state, lead.index, panel->inputs,
+			panel->labels[lead.h - 1], row_layout_stride(row->layout, lead.h));
+	}
+}
+
+static void keep_head_inputs(const struct panel *panel, const struct row *row) {
+	for (struct lead lead = FIRST_LEAD; lead.h <= row->layout->horizon;
+		lead = lead_next(row->layout, lead)) {
+		uint16_t *kept = kept_inputs(row, lead, row->tick);
+		if (kept)
+			brief_write_floats(panel->inputs, rls_stride(&row->layout->head), kept);
+	}
+}
+
+/* The head of the series' own: what its base leaves over, linear in the features. */
 static void run_head(struct panel *panel, const struct row *row, const struct network_voice *voice,
 	uint32_t arrived) {
 	const struct rls_shape *shape = &row->layout->head;
+	const float *base = panel->forecasts[head_base(row->layout)];
 	float *forecasts = panel->forecasts[EXPERT_HEAD];
-	memset(panel->inputs, 0, rls_stride(shape) * sizeof(*panel->inputs));
-	for (uint32_t i = 0; i < voice->width; i++)
-		panel->inputs[i] = FEATURE_GAIN * voice->features[i];
-	panel->inputs[voice->width] = 1;
 	label_leftovers(panel->labels, row, arrived);
+	if (shape->brief)
+		teach_head(panel, row, arrived);
+	write_head_inputs(panel, shape, voice);
 	rls_step(shape, row->head_state, forecasts, panel->labels, arrived, panel->inputs,
 		row->head->history.missing == 0);
+	if (shape->brief) {
+		keep_head_inputs(panel, row);
+		spread_leads(row->layout, forecasts);
+	}
 	for (uint32_t h = 0; h < row->layout->horizon; h++)
-		forecasts[h] = within_reach(
-			(double)forecasts[h] + (double)panel->forecasts[EXPERT_CLOSED][h]);
+		forecasts[h] = within_reach((double)forecasts[h] + (double)base[h]);
 }
 
 /* The complete mix without neighbours. */
 static void run_alone(struct panel *panel, const struct row *row) {
-	for (uint32_t h = 0; h < row->layout->horizon && row->near_state; h++) {
+	for (uint32_t h = 1; h <= row->layout->horizon && row->near_state; h++) {
 		float forecasts[EXPERTS];
+		struct mix buffer;
 		for (int e = 0; e < EXPERT_ALONE; e++)
-			forecasts[e] = panel->forecasts[e][h];
-		panel->forecasts[EXPERT_ALONE][h] =
-			(float)mix_second(&row->mix[h], forecasts, h + 1);
+			forecasts[e] = panel->forecasts[e][h - 1];
+		panel->forecasts[EXPERT_ALONE][h - 1] =
+			(float)mix_second(row_mix(row, h, &buffer), forecasts, h);
 	}
 }
 

@@ -11,6 +11,7 @@
 struct panel {
 	float forecasts[EXPERTS][HORIZON_MAX]; /* (value - anchor) / scale; NAN: asleep */
 	double labels[HORIZON_MAX]; /* the observation as each origin sees it */
+	double scales[HORIZON_MAX]; /* of the origins */
 	double deviations[HORIZON_MAX]; /* the same without what the profile had said */
 	float inputs[KERNEL_STRIDE_MAX];
 	double network[HORIZON_MAX][QUANTILES]; /* the network's quantiles, as the forecasts */

@@ -116,15 +116,29 @@ static uint32_t calendar_season(const struct row *row, int64_t length_ms, int64_
 	return ticks > 1 && ticks <= row->layout->options.season_max ? (uint32_t)ticks : 0;
 }
 
+/* 0 for a season that the row has no room for. */
+static uint32_t that_fits(const struct row *row, uint32_t season) {
+	return season <= row->layout->season_room ? season : 0;
+}
+
+/* A lean row has one profile, that of the long season or else of the short one. */
+static uint32_t long_season(const struct row *row, uint32_t season) {
+	season = that_fits(row, season);
+	if (season == 0 && row_layout_is_lean(row->layout))
+		return row->head->seasonal[SLOT_SLOW].period;
+	return season;
+}
+
 void period_from_calendar(struct row *row, int64_t step_ms) {
 	static const int64_t day_ms = 86400000;
 	const uint32_t *configured = row->layout->options.seasons;
 	bool known = configured[0] != 0;
 	uint32_t season = known ? configured[0] : calendar_season(row, day_ms, step_ms);
+	season = that_fits(row, season);
 	start_slot(row, SLOT_QUICK, season);
 	start_slot(row, SLOT_SLOW, season);
 	season = known ? configured[1] : calendar_season(row, 7 * day_ms, step_ms);
-	start_slot(row, SLOT_LONG, season);
+	start_slot(row, SLOT_LONG, long_season(row, season));
 	row->head->step_ms = step_ms;
 	row->head->season_check = known ? UINT64_MAX : FIRST_LOOK;
 }
@@ -145,22 +159,26 @@ static void restart_linear(struct row *row) {
 		if (!row->linear[kind])
 			continue;
 		memset(row->linear[kind], 0, rls_size(&row->layout->linear[kind]));
-		for (uint32_t h = 0; h < row->layout->horizon; h++)
-			mix_forget(&row->mix[h], linear_experts[kind]);
+		row_forget_expert(row, linear_experts[kind]);
 	}
 }
 
+static void adopt_slot(struct row *row, enum seasonal_slot slot, uint32_t period,
+	const double *values, uint32_t n) {
+	struct seasonal *seasonal = &row->head->seasonal[slot];
+	seasonal_start(seasonal, period);
+	for (uint32_t t = 0; t < n; t++)
+		seasonal_observe(
+			seasonal, row->profiles[slot], &seasonal_speeds[slot], values[t], true);
+	row_forget_expert(row, seasonal_experts[slot]);
+}
+
 static void adopt(struct row *row, uint32_t period, const double *values, uint32_t n) {
-	static const enum seasonal_slot slots[] = { SLOT_QUICK, SLOT_SLOW };
-	for (int i = 0; i < 2; i++) {
-		struct seasonal *seasonal = &row->head->seasonal[slots[i]];
-		seasonal_start(seasonal, period);
-		for (uint32_t t = 0; t < n; t++)
-			seasonal_observe(seasonal, row->profiles[slots[i]],
-				&seasonal_speeds[slots[i]], values[t], true);
-		for (uint32_t h = 0; h < row->layout->horizon; h++)
-			mix_forget(&row->mix[h], seasonal_experts[slots[i]]);
-	}
+	uint32_t before = row->head->seasonal[SLOT_SLOW].period;
+	adopt_slot(row, SLOT_QUICK, period, values, n);
+	adopt_slot(row, SLOT_SLOW, period, values, n);
+	if (row_layout_is_lean(row->layout) && row->head->seasonal[SLOT_LONG].period == before)
+		adopt_slot(row, SLOT_LONG, period, values, n);
 	restart_linear(row);
 }
 
@@ -170,9 +188,9 @@ void period_from_data(struct row *row) {
 	uint32_t n = unroll(row, values);
 	past_init(&past, values, n);
 	uint32_t present = row->head->seasonal[SLOT_SLOW].period;
-	uint32_t lags_max = past.n / TIMES_SEEN < row->layout->options.season_max
+	uint32_t lags_max = past.n / TIMES_SEEN < row->layout->season_room
 				    ? past.n / TIMES_SEEN
-				    : row->layout->options.season_max;
+				    : row->layout->season_room;
 	uint32_t period = past_period(&past, lags_max, &strength);
 	double now = present && present < past.n / 2 ? past_correlation(&past, present) : 0;
 	if (period && period != present && strength > STRENGTH_MIN && now < STRENGTH_WEAK)

@@ -4,12 +4,18 @@
 #include "period.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Weight of a new value in the smoothing expert's level. */
 #define SMOOTH_RATE 0.3
 
 static void *at(void *bytes, size_t offset) {
 	return (unsigned char *)bytes + offset;
+}
+
+/* NULL for a part that the layout has not. */
+static void *at_part(void *bytes, size_t offset) {
+	return offset ? at(bytes, offset) : NULL;
 }
 
 static void row_look(struct row *row) {
@@ -20,32 +26,48 @@ static void row_look(struct row *row) {
 	row->scale = history_scale(&row->head->history);
 }
 
+/* In a lean row the tracking shares the history. */
+static void row_open_network(struct row *row, void *bytes) {
+	const struct row_layout *layout = row->layout;
+	row->track = (struct track_view){
+		.track = at(bytes, layout->track),
+		.leads = track_leads(layout->horizon),
+		.profile_room = layout->track_room,
+		.visits = at(bytes, layout->track_visits),
+	};
+	if (row_layout_is_lean(layout)) {
+		row->track.history = &row->head->history;
+		row->track.past = row->values;
+		row->track.length = layout->history_length;
+		row->track.profile_brief = at(bytes, layout->track_profile);
+	} else {
+		row->track.filled = at(bytes, layout->track_filled);
+		row->track.length = layout->track_length;
+		row->track.profile = at(bytes, layout->track_profile);
+	}
+	row->network_state = at(bytes, layout->network_state);
+	row->head_state = at(bytes, layout->head_state);
+	row->head_inputs = at_part(bytes, layout->head_inputs);
+}
+
 struct row row_open(const struct row_layout *layout, void *bytes) {
 	struct row row = {
 		.layout = layout,
 		.head = bytes,
 		.values = at(bytes, layout->history),
-		.origins = at(bytes, layout->origins),
+		.origins = at_part(bytes, layout->origins),
 		.pending = at(bytes, layout->pending),
 		.mix = at(bytes, layout->mix),
 		.calibrate = at(bytes, layout->calibrate),
 		.tallies = at(bytes, layout->tallies),
 	};
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
-		row.profiles[slot] = at(bytes, layout->profiles[slot]);
+		row.profiles[slot] = at_part(bytes, layout->profiles[slot]);
 	for (int kind = 0; kind < LINEARS; kind++)
 		if (row_layout_has(layout, linear_experts[kind]))
 			row.linear[kind] = at(bytes, layout->linear_states[kind]);
-	if (layout->has_network) {
-		row.track = (struct track_view){ .track = at(bytes, layout->track),
-			.filled = at(bytes, layout->track_filled),
-			.length = layout->track_length,
-			.leads = track_leads(layout->horizon),
-			.profile = at(bytes, layout->track_profile),
-			.visits = at(bytes, layout->track_visits) };
-		row.network_state = at(bytes, layout->network_state);
-		row.head_state = at(bytes, layout->head_state);
-	}
+	if (layout->has_network)
+		row_open_network(&row, bytes);
 	if (layout->has_near) {
 		row.near_local = at(bytes, layout->near_local);
 		row.near_weights = at(bytes, layout->near_weights);
@@ -56,6 +78,53 @@ struct row row_open(const struct row_layout *layout, void *bytes) {
 	return row;
 }
 
+bool row_waiting(
+	const struct row *row, struct lead lead, uint64_t origin, struct pending *ret_pending) {
+	uint32_t place;
+	if (!row_place(row, lead, origin, &place))
+		return false;
+	const void *from = row->pending + (size_t)place * row->layout->pending_size;
+	if (row_layout_is_lean(row->layout))
+		brief_read(from, row->layout->experts, ret_pending);
+	else
+		memcpy(ret_pending, from, sizeof(*ret_pending));
+	return true;
+}
+
+const struct mix *row_mix(const struct row *row, uint32_t h, struct mix *buffer) {
+	const struct mix *lower = &row->mix[row->layout->lower[h - 1]];
+	double share = (double)row->layout->share[h - 1];
+	if (share == 0)
+		return lower;
+	*buffer = mix_between(lower, lower + 1, share);
+	return buffer;
+}
+
+const struct calibrate *row_calibrate(const struct row *row, uint32_t h, struct calibrate *buffer) {
+	const struct calibrate *lower = &row->calibrate[row->layout->lower[h - 1]];
+	double share = (double)row->layout->share[h - 1];
+	if (share == 0)
+		return lower;
+	*buffer = calibrate_between(lower, lower + 1, share);
+	return buffer;
+}
+
+void row_forget_expert(const struct row *row, enum expert expert) {
+	for (uint32_t i = 0; i < row->layout->leads_count; i++)
+		mix_forget(&row->mix[i], expert);
+}
+
+void row_keep(const struct row *row, struct lead lead, const struct pending *pending) {
+	uint32_t place;
+	if (!row_place(row, lead, row->tick, &place))
+		return;
+	void *to = row->pending + (size_t)place * row->layout->pending_size;
+	if (row_layout_is_lean(row->layout))
+		brief_write(pending, row->layout->experts, to);
+	else
+		memcpy(to, pending, sizeof(*pending));
+}
+
 /* What was forecast one tick ago for now; the last value if nothing was, or if the sensor has been
  * silent for so long that forecasts of forecasts mean nothing. */
 static double row_assume(const struct row *row) {
@@ -63,8 +132,9 @@ static double row_assume(const struct row *row) {
 		return 0;
 	if (!row->head->run || row->head->history.missing >= row->layout->horizon)
 		return row->anchor;
-	const struct origin *origin = row_origin(row, row->tick);
-	return origin->anchor + origin->scale * (double)row->pending[0].mean;
+	struct pending pending;
+	row_waiting(row, FIRST_LEAD, row->tick, &pending);
+	return pending.origin.anchor + pending.origin.scale * (double)pending.mean;
 }
 
 /* Floats that hold the past are relative to a value that must not lie too far away. */
@@ -72,9 +142,22 @@ static void row_rebase(struct row *row) {
 	struct row_head *head = row->head;
 	if (!history_is_far(&head->history, head->history.newest))
 		return;
+	double before = head->history.base;
 	history_rebase(&head->history, row->values, row->layout->history_length);
+	track_rebase(&row->track, before);
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
-		seasonal_rebase(&head->seasonal[slot], row->profiles[slot], head->history.base);
+		if (row->profiles[slot])
+			seasonal_rebase(
+				&head->seasonal[slot], row->profiles[slot], head->history.base);
+}
+
+/* In a lean row rls_season has looked at deviations from the mean until there is a profile. */
+static void row_restart_deviations(const struct row *row) {
+	void *state = row->linear[LINEAR_SEASON];
+	if (!row_layout_is_lean(row->layout) || !state)
+		return;
+	memset(state, 0, rls_size(&row->layout->linear[LINEAR_SEASON]));
+	row_forget_expert(row, EXPERT_RLS_SEASON);
 }
 
 /* Moves history and profiles on by one tick. */
@@ -83,17 +166,21 @@ static void row_push(struct row *row, double value) {
 	bool present = !isnan(value);
 	double filled = present ? value : row_assume(row);
 	history_push(&head->history, row->values, row->layout->history_length, value, filled);
+	bool slept = !seasonal_is_awake(&head->seasonal[SLOT_LONG]);
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
 		seasonal_observe(&head->seasonal[slot], row->profiles[slot], &seasonal_speeds[slot],
 			filled, present);
+	if (slept && seasonal_is_awake(&head->seasonal[SLOT_LONG]))
+		row_restart_deviations(row);
 	if (present)
 		head->smooth +=
 			(head->history.seen == 1 ? 1 : SMOOTH_RATE) * (value - head->smooth);
 	row_rebase(row);
 	row_look(row);
 	if (row->track.track) {
-		track_set_seasons(&row->track, head->seasonal[SLOT_SLOW].period,
-			head->seasonal[SLOT_LONG].period);
+		uint32_t m1 = head->seasonal[SLOT_SLOW].period,
+			 m2 = head->seasonal[SLOT_LONG].period;
+		track_set_seasons(&row->track, m1, m2 == m1 ? 0 : m2);
 		track_step(&row->track, value);
 	}
 }

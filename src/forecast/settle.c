@@ -57,18 +57,22 @@ static void add_errors(
 	settled->closed += fmin(closed, ERROR_MAX);
 }
 
-static void settle_lead(
-	const struct row *row, uint32_t h, const struct pending *pending, struct settled *settled) {
-	const struct origin *origin = row_origin(row, row->tick - h);
+static void settle_lead(const struct row *row, struct lead lead, const struct pending *pending,
+	struct settled *settled) {
+	const struct origin *origin = &pending->origin;
+	uint32_t h = lead.h, stride = row_layout_stride(row->layout, h);
 	double y = (row->anchor - origin->anchor) / origin->scale;
 	double season = (season_ago(row, h) - origin->anchor) / origin->scale;
-	mix_score(&row->mix[h - 1], pending->experts, y, origin->scale, ERROR_MAX * row->scale);
+	double unit = row->head->unit;
+	mix_score(&row->mix[lead.index], pending->experts, y, origin->scale / unit,
+		ERROR_MAX * row->scale / unit, stride);
 	struct issued issued = { .mean = (double)pending->mean,
 		.spread = pending->spread,
 		.unit = origin->scale,
+		.stride = stride,
 		.quantiles = pending->quantiles };
-	calibrate_settle(&row->calibrate[h - 1], h, y, &issued);
-	tally_add(&row->tallies[h - 1], y, (double)pending->mean, pending->quantiles, season,
+	calibrate_settle(&row->calibrate[lead.index], h, y, &issued);
+	tally_add(&row->tallies[lead.index], y, (double)pending->mean, pending->quantiles, season,
 		origin->scale);
 	add_errors(settled, pending, y, origin->scale / row->scale);
 	if (h == 1)
@@ -78,10 +82,13 @@ static void settle_lead(
 struct settled settle(const struct row *row, uint32_t waiting) {
 	struct settled settled = { 0 };
 	note_change(row);
-	for (struct lead lead = FIRST_LEAD; lead.h <= waiting; lead = lead_next(lead)) {
-		const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
-		if (pending)
-			settle_lead(row, lead.h, pending, &settled);
+	if (row->head->unit == 0)
+		row->head->unit = row->scale;
+	for (struct lead lead = FIRST_LEAD; lead.h <= waiting;
+		lead = lead_next(row->layout, lead)) {
+		struct pending pending;
+		if (row_waiting(row, lead, row->tick - lead.h, &pending))
+			settle_lead(row, lead, &pending, &settled);
 	}
 	return settled;
 }

@@ -44,8 +44,9 @@ static size_t rls_covariance_size(const struct rls_shape *shape) {
 }
 
 size_t rls_size(const struct rls_shape *shape) {
+	size_t rings = 2 * rls_matrix_size(shape) + align64(shape->horizon * sizeof(float));
 	return align64(sizeof(struct rls_head)) + rls_covariance_size(shape) +
-	       3 * rls_matrix_size(shape) + align64(shape->horizon * sizeof(float));
+	       rls_matrix_size(shape) + (shape->brief ? 0 : rings);
 }
 
 static struct rls_view rls_view(const struct rls_shape *shape, void *state) {
@@ -55,6 +56,8 @@ static struct rls_view rls_view(const struct rls_shape *shape, void *state) {
 	view.covariance = (double *)(void *)at;
 	at += rls_covariance_size(shape);
 	view.weights = (float *)(void *)at;
+	if (shape->brief)
+		return view;
 	at += rls_matrix_size(shape);
 	view.gains = (float *)(void *)at;
 	at += rls_matrix_size(shape);
@@ -72,7 +75,8 @@ static void rls_set_prior(const struct rls_shape *shape, const struct rls_view *
 
 void rls_forget_pending(const struct rls_shape *shape, void *state) {
 	struct rls_view view = rls_view(shape, state);
-	memset(view.used, 0, shape->horizon * sizeof(float));
+	if (!shape->brief)
+		memset(view.used, 0, shape->horizon * sizeof(float));
 }
 
 const float *rls_past_inputs(const struct rls_shape *shape, void *state, uint32_t h) {
@@ -113,23 +117,51 @@ static void rls_remind(const struct rls_shape *shape, const struct rls_view *vie
 	kernel_packed_update(view->covariance, column, divisor, 1, rls_stride(shape));
 }
 
-/* Updates P with this tick's inputs and keeps the gain for the labels to come. */
-static void rls_gain(const struct rls_shape *shape, const struct rls_view *view,
-	const float *inputs, size_t row) {
+/* Updates P with this tick's inputs: direction is the gain divided by *ret_divisor. False where there
+ * is none. */
+static bool rls_update(const struct rls_shape *shape, const struct rls_view *view,
+	const float *inputs, double direction[KERNEL_STRIDE_MAX], double *ret_divisor) {
 	size_t stride = rls_stride(shape);
-	double direction[KERNEL_STRIDE_MAX];
 	double energy = kernel_packed_times(direction, view->covariance, inputs, stride);
 	if (!(energy >= 0)) { /* rounding has cost P its definiteness: forget it, not the weights */
 		rls_set_prior(shape, view);
-		view->used[row] = 0;
-		return;
+		return false;
 	}
-	double divisor = 1 / (shape->forgetting + energy);
-	float *gains = view->gains + row * stride;
-	for (size_t i = 0; i < stride; i++)
-		gains[i] = (float)(direction[i] * divisor);
-	kernel_packed_update(view->covariance, direction, divisor, 1 / shape->forgetting, stride);
+	*ret_divisor = 1 / (shape->forgetting + energy);
+	kernel_packed_update(
+		view->covariance, direction, *ret_divisor, 1 / shape->forgetting, stride);
 	rls_remind(shape, view);
+	return true;
+}
+
+/* Keeps inputs and gain for the labels to come. */
+static void rls_keep(const struct rls_shape *shape, const struct rls_view *view,
+	const float *inputs, bool usable) {
+	size_t stride = rls_stride(shape), row = view->head->ticks % shape->horizon;
+	double direction[KERNEL_STRIDE_MAX], divisor;
+	view->used[row] = usable && rls_update(shape, view, inputs, direction, &divisor);
+	if (view->used[row] == 0)
+		return;
+	memcpy(view->inputs + row * stride, inputs, stride * sizeof(float));
+	for (size_t i = 0; i < stride; i++)
+		view->gains[row * stride + i] = (float)(direction[i] * divisor);
+}
+
+void rls_teach(const struct rls_shape *shape, void *state, uint32_t lead, const float *inputs,
+	double label, double weight) {
+	struct rls_view view = rls_view(shape, state);
+	size_t stride = rls_stride(shape);
+	double direction[KERNEL_STRIDE_MAX];
+	float *weights = view.weights + lead * stride;
+	if (view.head->ticks == 0)
+		return;
+	double energy = kernel_packed_times(direction, view.covariance, inputs, stride);
+	double forecast = kernel_dot(weights, inputs, stride);
+	/* P contains the inputs once. */
+	double gain = weight / fmax(1 + (weight - 1) * energy, 1);
+	double step = gain * limited(label - forecast, shape->clip);
+	for (size_t i = 0; i < stride && energy >= 0; i++)
+		weights[i] += (float)(step * direction[i]);
 }
 
 void rls_step(const struct rls_shape *shape, void *state, float *restrict forecasts,
@@ -139,13 +171,12 @@ void rls_step(const struct rls_shape *shape, void *state, float *restrict foreca
 	size_t stride = rls_stride(shape);
 	if (view.head->ticks == 0)
 		rls_set_prior(shape, &view);
-	rls_learn(shape, &view, labels, arrived);
-
-	size_t row = view.head->ticks % shape->horizon;
-	view.used[row] = usable;
-	if (usable) {
-		memcpy(view.inputs + row * stride, inputs, stride * sizeof(float));
-		rls_gain(shape, &view, inputs, row);
+	double direction[KERNEL_STRIDE_MAX], divisor;
+	if (!shape->brief) {
+		rls_learn(shape, &view, labels, arrived);
+		rls_keep(shape, &view, inputs, usable);
+	} else if (usable) {
+		rls_update(shape, &view, inputs, direction, &divisor);
 	}
 	for (uint32_t h = 0; h < shape->horizon; h++)
 		forecasts[h] = (float)kernel_dot(view.weights + h * stride, inputs, stride);

@@ -26,6 +26,8 @@ struct rls_shape {
 	double forgetting; /* f, at most 1 */
 	double prior; /* P starts as this times the identity; small: weights move little */
 	double clip; /* innovations are limited to +- this, in the unit of the labels */
+	/* Without the rings: rls_step then takes no labels, rls_teach does. Leads are any H of them. */
+	bool brief;
 };
 
 /* Floats in a row of inputs: inputs rounded up; the rest must be zero. */
@@ -39,6 +41,14 @@ void rls_forget_pending(const struct rls_shape *shape, void *state);
 
 /* Inputs of h ticks ago, before this tick's step; NULL if they were not to be learned from. */
 const float *rls_past_inputs(const struct rls_shape *shape, void *state, uint32_t h);
+
+/*
+ * A label of lead number `lead` (from 0) of a brief state, whose inputs the caller has kept or made
+ * again. The gain is that of the present P instead of the one of then. weight: how many labels it
+ * stands for, where not all of them are told.
+ */
+void rls_teach(const struct rls_shape *shape, void *state, uint32_t lead, const float *inputs,
+	double label, double weight);
 
 /*
  * One tick.

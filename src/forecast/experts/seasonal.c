@@ -12,6 +12,8 @@ void seasonal_observe(struct seasonal *seasonal, float *profile, const struct se
 	if (!seasonal->period)
 		return;
 	seasonal->phase = (seasonal->phase + 1) % seasonal->period;
+	if (!profile)
+		return;
 	if (seasonal->filled == 0)
 		seasonal->base = x;
 	float *at = profile + seasonal->phase;

@@ -34,7 +34,7 @@ struct seasonal_speed {
 /* Starts over with another period. */
 void seasonal_start(struct seasonal *seasonal, uint32_t period);
 
-/* Moves on by one tick; profile holds `period` numbers. A value that was only assumed (not
+/* Moves on by one tick; profile holds `period` numbers (NULL: the expert only keeps time). A value that was only assumed (not
  * `present`) completes the first season, but teaches nothing later. */
 void seasonal_observe(struct seasonal *seasonal, float *profile, const struct seasonal_speed *speed,
 	double x, bool present);

@@ -63,8 +63,7 @@ struct lesson *lesson_create(
 	*lesson = shape;
 	place_arrays(lesson);
 	keep_past(lesson, view);
-	memcpy(lesson->profile, view->profile, shape.track.m1 * sizeof(double));
-	memcpy(lesson->visits, view->visits, shape.track.m1);
+	track_copy_profile(view, lesson->profile, lesson->visits);
 	memcpy(lesson->state, row->network_state, state_bytes);
 	return lesson;
 }

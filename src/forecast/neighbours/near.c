@@ -30,16 +30,17 @@ struct leftover {
 };
 
 static struct leftover leftover_at(const struct row *row, struct lead lead, double label) {
-	const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
+	struct pending pending;
 	struct leftover left = { .value = NAN };
-	if (!pending || isnan(pending->experts[EXPERT_ALONE]))
+	if (!row_waiting(row, lead, row->tick - lead.h, &pending) ||
+		isnan(pending.experts[EXPERT_ALONE]))
 		return left;
-	double alone = (double)pending->experts[EXPERT_ALONE];
-	double pooled = (double)pending->experts[EXPERT_NEIGHBOURS] - alone;
-	double scale = row_origin(row, row->tick - lead.h)->scale;
+	double alone = (double)pending.experts[EXPERT_ALONE];
+	double pooled = (double)pending.experts[EXPERT_NEIGHBOURS] - alone;
+	double loss = (double)row->mix[lead.index].loss[EXPERT_ALONE] * row->head->unit;
 	left.value = label - alone;
 	left.pooled = isnan(pooled) ? 0 : pooled;
-	left.limit = CLIP * row->mix[lead.h - 1].loss[EXPERT_ALONE] / scale;
+	left.limit = CLIP * loss / pending.origin.scale;
 	return left;
 }
 
@@ -57,14 +58,15 @@ static void teach_pool(const struct row *row, void *pool, uint32_t h, const stru
 
 /* Counts what neighbours were good for. */
 static void count_gain(const struct row *row, struct lead lead, double label) {
-	const struct pending *pending = row_pending(row, lead, row->tick - lead.h);
-	struct near_tally *tally = &row->near_tallies[lead.h - 1];
-	double scale = row_origin(row, row->tick - lead.h)->scale;
-	if (isnan(pending->experts[EXPERT_NEIGHBOURS]))
+	struct pending pending;
+	struct near_tally *tally = &row->near_tallies[lead.index];
+	if (!row_waiting(row, lead, row->tick - lead.h, &pending) ||
+		isnan(pending.experts[EXPERT_NEIGHBOURS]))
 		return;
+	double scale = pending.origin.scale;
 	double rate = fmax(1.0 / ++tally->n, 1.0 / SCORE_WINDOW);
-	double alone = fabs(label - (double)pending->experts[EXPERT_ALONE]) * scale;
-	double together = fabs(label - (double)pending->mean) * scale;
+	double alone = fabs(label - (double)pending.experts[EXPERT_ALONE]) * scale;
+	double together = fabs(label - (double)pending.mean) * scale;
 	tally->alone += rate * (alone - tally->alone);
 	tally->together += rate * (together - tally->together);
 }
@@ -72,7 +74,8 @@ static void count_gain(const struct row *row, struct lead lead, double label) {
 /* Takes the labels apart: what the pool learns, and what is left for the series' own regression. */
 static void learn(struct panel *panel, const struct row *row, void *pool, uint32_t arrived) {
 	double sum = 0, count = 0;
-	for (struct lead lead = FIRST_LEAD; lead.h <= arrived; lead = lead_next(lead)) {
+	for (struct lead lead = FIRST_LEAD; lead.h <= arrived;
+		lead = lead_next(row->layout, lead)) {
 		double *label = &panel->labels[lead.h - 1];
 		struct leftover left = leftover_at(row, lead, *label);
 		if (isnan(left.value)) {
