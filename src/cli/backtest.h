@@ -25,6 +25,8 @@ struct backtest_options {
 	uint32_t horizons_count;
 	uint64_t zscore_rows; /* 0: scores in the data's unit */
 	uint64_t score_from, score_to; /* rows [from, to) are origins that count */
+	uint64_t score_first; /* series, of the first ones, that count */
+	double score_below; /* origins count whose last value is smaller */
 	const char *forecasts; /* file for the forecasts themselves; NULL: none */
 	uint64_t forecast_every;
 	bool json;

@@ -7,6 +7,7 @@
 #include "verbs.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,8 @@ static const char usage[] =
 	"      --zscore-rows N      scores in deviations over the first N rows\n"
 	"      --score-from ROW     first row whose forecasts are scored (0)\n"
 	"      --score-to ROW       row before which scoring ends (the last)\n"
+	"      --score-first N      only the first N series are scored (all)\n"
+	"      --score-below VALUE  only rows whose last value is smaller (any)\n"
 	"      --forecasts FILE     write the forecasts themselves as CSV\n"
 	"      --forecast-every K   ... of every Kth row only\n"
 	"      --json               print JSON\n"
@@ -61,6 +64,8 @@ enum option_code {
 	OPTION_ZSCORE_ROWS,
 	OPTION_SCORE_FROM,
 	OPTION_SCORE_TO,
+	OPTION_SCORE_FIRST,
+	OPTION_SCORE_BELOW,
 	OPTION_FORECASTS,
 	OPTION_FORECAST_EVERY,
 	OPTION_JSON,
@@ -84,6 +89,8 @@ static const struct option long_options[] = {
 	{ "zscore-rows",                      required_argument, NULL, OPTION_ZSCORE_ROWS },
 	{ "score-from",required_argument, NULL, OPTION_SCORE_FROM },
 	{ "score-to",         required_argument, NULL, OPTION_SCORE_TO },
+	{ "score-first", required_argument, NULL, OPTION_SCORE_FIRST },
+	{ "score-below", required_argument, NULL, OPTION_SCORE_BELOW },
 	{ "forecasts",               required_argument, NULL, OPTION_FORECASTS },
 	{ "forecast-every",                   required_argument, NULL, OPTION_FORECAST_EVERY },
 	{ "json",		      no_argument, NULL, OPTION_JSON },
@@ -164,6 +171,9 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_ZSCORE_ROWS: return read_count(argument, &options->zscore_rows);
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);
 	case OPTION_SCORE_TO: return read_count(argument, &options->score_to);
+	case OPTION_SCORE_FIRST: return read_count(argument, &options->score_first);
+	case OPTION_SCORE_BELOW:
+		return num_read(span_text(argument), &options->score_below);
 	case OPTION_FORECASTS: options->forecasts = argument; return 0;
 	case OPTION_FORECAST_EVERY: return read_count(argument, &options->forecast_every);
 	case OPTION_JSON: options->json = true; return 0;
@@ -177,6 +187,8 @@ static void default_options(struct backtest_options *options) {
 		.horizons_count = 2,
 		.model = "auto",
 		.score_to = UINT64_MAX,
+		.score_first = UINT64_MAX,
+		.score_below = INFINITY,
 		.forecast_every = 1,
 	};
 	forecast_options_init(&options->forecast);

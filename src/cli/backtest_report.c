@@ -8,7 +8,7 @@
 
 /* Means over the steps 1..h. */
 struct result {
-	double mse, mae, mase, pinball, coverage80, coverage80_last, skill;
+	double mse, mae, mse_last, mae_last, mase, pinball, coverage80, coverage80_last, skill;
 	double calibrated, calibrated_last; /* shares of the series */
 	double expert_mse[EXPERTS], expert_mae[EXPERTS]; /* NAN: never awake */
 };
@@ -19,6 +19,8 @@ static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
 	scorer_sum(scorer, horizon, horizon, &lead);
 	struct result result = { .mse = sum.squared / sum.n,
 		.mae = sum.absolute / sum.n,
+		.mse_last = lead.squared / lead.n,
+		.mae_last = lead.absolute / lead.n,
 		.mase = sum.scaled / sum.scaled_n,
 		.pinball = sum.pinball / sum.n,
 		.coverage80 = sum.covered / sum.n,
@@ -69,6 +71,8 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 	} figures[] = {
 		{"mse",              result.mse            },
 		{ "mae",             result.mae            },
+		{ "mse_at_h",        result.mse_last       },
+		{ "mae_at_h",        result.mae_last       },
 		{ "mase",            result.mase           },
 		{ "pinball",         result.pinball        },
 		{ "coverage80",      result.coverage80     },

@@ -159,6 +159,15 @@ static void score_lead(struct lead_sums *sums, const struct window *window, uint
 	}
 }
 
+/* Whether an origin is scored; a window whose anchor is not known never is. */
+static bool counts(const struct scorer *scorer, const struct series_score *series, uint64_t origin,
+	const struct window *window) {
+	const struct backtest_options *options = scorer->options;
+	return origin >= options->score_from && origin < options->score_to && window->filled &&
+	       window->tick == origin && window->anchor < options->score_below &&
+	       (uint64_t)(series - scorer->series) < options->score_first;
+}
+
 /* Scores the window that the newest tick completes. */
 static void score_window(const struct scorer *scorer, struct series_score *series) {
 	uint32_t horizon = scorer->horizon;
@@ -166,8 +175,7 @@ static void score_window(const struct scorer *scorer, struct series_score *serie
 		return;
 	uint64_t origin = series->ticks - 1 - horizon;
 	const struct window *window = &series->windows[origin % (horizon + 1)];
-	if (origin < scorer->options->score_from || origin >= scorer->options->score_to ||
-		!window->filled || window->tick != origin || isnan(window->anchor))
+	if (!counts(scorer, series, origin, window))
 		return;
 	series->scored++;
 	for (uint32_t h = 1; h <= horizon; h++)

@@ -18,6 +18,7 @@ int backtest_run(int argc, char **argv);
 int forecast_run(int argc, char **argv);
 int learning_run(int argc, char **argv);
 int model_run(int argc, char **argv);
+int neighbours_run(int argc, char **argv);
 int replay_run(int argc, char **argv);
 int series_run(int argc, char **argv);
 int status_run(int argc, char **argv);

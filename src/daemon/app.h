@@ -115,6 +115,7 @@ struct app {
 
 	/* States to be saved. */
 	uint32_t save_cursor; /* id of the detector that was looked at last */
+	size_t neighbourhoods_due; /* still to be saved in this round */
 	double save_credit; /* detectors that are due to be looked at */
 	uint64_t floor; /* every state contains its detector's readings up to this sequence */
 	struct text state;

@@ -98,6 +98,18 @@ static struct detector_slot *slot_at(struct app *app, uint32_t id) {
 	return slot && slot->detector ? slot : NULL;
 }
 
+/* One that can't be used begins anew; its members know each other again after a while. */
+static int restore_neighbourhood(void *user, const struct neighbourhood_row *row) {
+	struct recovery *recovery = user;
+
+	int r = engine_neighbourhood_load(
+		recovery->app->engine, row->bytes.data, row->bytes.length);
+	if (r < 0 && r != -ENOMEM)
+		log_notice("neighbourhood %" PRIu32 ": its state can't be used (%s)", row->id,
+			error_text(r));
+	return r == -ENOMEM ? r : 0;
+}
+
 static int add_all_to_engine(struct app *app) {
 	for (uint32_t id = 1; id < app->roster.detector_capacity; id++) {
 		const struct detector_slot *slot = slot_at(app, id);
@@ -291,7 +303,9 @@ static int restore(struct recovery *recovery) {
 	if (r < 0 || !recovery->app->engine)
 		return r;
 
-	r = add_all_to_engine(recovery->app);
+	r = store_each_neighbourhood(store, restore_neighbourhood, recovery);
+	if (r == 0)
+		r = add_all_to_engine(recovery->app);
 	if (r == 0)
 		r = store_each_state(store, restore_state, recovery);
 	if (r == 0)

@@ -124,6 +124,60 @@ static int save_scores(struct app *app, const struct detector *detector, uint32_
 	return 0;
 }
 
+static int save_gains(struct app *app, const struct detector *detector, uint32_t channel) {
+	struct neighbour_gain gains[HORIZON_MAX];
+	uint32_t leads = engine_neighbour_gains(app->engine, detector, channel, gains);
+	int r = 0;
+
+	for (uint32_t i = 0; i < leads && r == 0; i++) {
+		struct neighbour_gain_row row = {
+			.series = detector_channel_series(detector, channel),
+			.lead = gains[i].lead,
+			.alone = gains[i].alone,
+			.together = gains[i].together,
+		};
+
+		r = journal_neighbour_gain(writer_journal(&app->writer), &row);
+	}
+	return r;
+}
+
+/* Whom a series looks at, and what it is good for. Of one that has never looked at anybody there is
+ * nothing to tell. */
+static int save_neighbours(struct app *app, const struct detector *detector, uint32_t channel) {
+	struct neighbour neighbours[NEIGHBOURS_MAX];
+	uint32_t count = engine_neighbours(app->engine, detector, channel, neighbours);
+	int r = 0;
+
+	for (uint32_t i = 0; count > 0 && i < NEIGHBOURS_MAX && r == 0; i++) {
+		struct neighbour_row row = {
+			.series = detector_channel_series(detector, channel),
+			.rank = i + 1,
+			.neighbour = i < count ? neighbours[i].series : 0,
+			.correlation = i < count ? neighbours[i].correlation : NAN,
+		};
+
+		r = journal_neighbour(writer_journal(&app->writer), &row);
+	}
+	return r < 0 ? r : save_gains(app, detector, channel);
+}
+
+/* Returns the bytes that it copied, or an error. */
+static int64_t save_neighbourhood(struct app *app, size_t index) {
+	struct neighbourhood_row row = {
+		.id = (uint32_t)index + 1,
+		.saved_ms = app_now(),
+		.bytes = {NULL, engine_neighbourhood_size(app->engine, index)},
+	};
+	void *to;
+
+	int r = journal_neighbourhood(writer_journal(&app->writer), &row, &to);
+	if (r < 0)
+		return r;
+	engine_neighbourhood_save(app->engine, index, to);
+	return (int64_t)row.bytes.length;
+}
+
 /* Returns the bytes that it copied, or an error; then the state stays due. */
 static int64_t save(struct app *app, struct detector_slot *slot) {
 	const struct detector *detector = slot->detector;
@@ -154,6 +208,8 @@ static int64_t save(struct app *app, struct detector_slot *slot) {
 	fill(app, detector, &header, to);
 	for (uint32_t i = 0; i < header.channels && r == 0; i++)
 		r = save_scores(app, detector, i);
+	for (uint32_t i = 0; i < header.channels && r == 0; i++)
+		r = save_neighbours(app, detector, i);
 	slot->saved = slot->sequence;
 	slot->saved_waiting = detector_has_tick(detector);
 	app->counters.states++;
@@ -193,9 +249,23 @@ static struct detector_slot *next_slot(struct app *app) {
 	uint32_t last = registry_last_detector_id(app->registry);
 
 	app->save_cursor = app->save_cursor >= last ? 1 : app->save_cursor + 1;
-	if (app->save_cursor == last)
+	if (app->save_cursor == last) {
 		raise_floor(app);
+		app->neighbourhoods_due = engine_neighbourhoods(app->engine);
+	}
 	return roster_detector(&app->roster, app->save_cursor);
+}
+
+/* Those that are due, from where the last turn ended. */
+static void save_neighbourhoods(struct app *app, int64_t bytes) {
+	while (app->neighbourhoods_due > 0 && bytes > 0 && writer_takes_forecasts(&app->writer)) {
+		int64_t saved = save_neighbourhood(app, app->neighbourhoods_due - 1);
+
+		if (saved < 0)
+			return;
+		app->neighbourhoods_due--;
+		bytes -= saved;
+	}
 }
 
 void app_save_due(struct app *app) {
@@ -213,6 +283,7 @@ void app_save_due(struct app *app) {
 			return;
 		bytes += saved;
 	}
+	save_neighbourhoods(app, SAVE_BYTES_PER_TURN - bytes);
 }
 
 void app_save_all(struct app *app, int64_t deadline_ms) {
@@ -227,6 +298,8 @@ void app_save_all(struct app *app, int64_t deadline_ms) {
 		if (app_clock(app) >= deadline_ms)
 			break;
 	}
+	app->neighbourhoods_due = engine_neighbourhoods(app->engine);
+	save_neighbourhoods(app, INT64_MAX);
 	raise_floor(app);
 }
 

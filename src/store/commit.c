@@ -160,6 +160,39 @@ static int put_meta(struct store *store, const struct meta_row *row) {
 	return store_run(store, PUT_META);
 }
 
+static int put_neighbourhood(struct store *store, const struct neighbourhood_row *row) {
+	sqlite3_stmt *s = store->statements[PUT_NEIGHBOURHOOD];
+
+	sqlite3_bind_int64(s, 1, row->id);
+	sqlite3_bind_int64(s, 2, row->saved_ms);
+	sqlite3_bind_int64(s, 3, crc32c(0, row->bytes.data, row->bytes.length));
+	bind_blob(s, 4, row->bytes);
+	return store_run(store, PUT_NEIGHBOURHOOD);
+}
+
+static int put_neighbour(struct store *store, const struct neighbour_row *row) {
+	enum statement statement = row->neighbour ? PUT_NEIGHBOUR : DROP_NEIGHBOUR;
+	sqlite3_stmt *s = store->statements[statement];
+
+	sqlite3_bind_int64(s, 1, row->series);
+	sqlite3_bind_int64(s, 2, row->rank);
+	if (row->neighbour) {
+		sqlite3_bind_int64(s, 3, row->neighbour);
+		sqlite3_bind_double(s, 4, row->correlation);
+	}
+	return store_run(store, statement);
+}
+
+static int put_neighbour_gain(struct store *store, const struct neighbour_gain_row *row) {
+	sqlite3_stmt *s = store->statements[PUT_NEIGHBOUR_GAIN];
+
+	sqlite3_bind_int64(s, 1, row->series);
+	sqlite3_bind_int64(s, 2, row->lead);
+	sqlite3_bind_double(s, 3, row->alone);
+	sqlite3_bind_double(s, 4, row->together);
+	return store_run(store, PUT_NEIGHBOUR_GAIN);
+}
+
 static int put_record(struct store *store, enum journal_kind kind, const union journal_row *row) {
 	switch (kind) {
 	case JOURNAL_DETECTOR: return put_detector(store, &row->detector);
@@ -168,6 +201,9 @@ static int put_record(struct store *store, enum journal_kind kind, const union j
 	case JOURNAL_ANOMALY: return put_anomaly(store, &row->anomaly);
 	case JOURNAL_SCORE: return put_score(store, &row->score);
 	case JOURNAL_STATE: return put_state(store, &row->state);
+	case JOURNAL_NEIGHBOURHOOD: return put_neighbourhood(store, &row->neighbourhood);
+	case JOURNAL_NEIGHBOUR: return put_neighbour(store, &row->neighbour);
+	case JOURNAL_NEIGHBOUR_GAIN: return put_neighbour_gain(store, &row->neighbour_gain);
 	case JOURNAL_MODEL: return put_model(store, &row->model);
 	case JOURNAL_LEARNING: return put_learning(store, &row->learning);
 	case JOURNAL_META: return put_meta(store, &row->meta);

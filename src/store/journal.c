@@ -31,22 +31,26 @@ struct shape {
 #define AT(type, field) offsetof(struct type, field)
 
 static const struct shape shapes[JOURNAL_KINDS] = {
-	[JOURNAL_DETECTOR] = {sizeof(struct detector_row),  4, 0,
+	[JOURNAL_DETECTOR] = {sizeof(struct detector_row),        4, 0,
 			      { AT(detector_row, name), AT(detector_row, source), AT(detector_row, group),
 			AT(detector_row, aggregate) }                                                },
-	[JOURNAL_SERIES] = { sizeof(struct series_row),   3, 0,
+	[JOURNAL_SERIES] = { sizeof(struct series_row),         3, 0,
 			      { AT(series_row, channel), AT(series_row, name), AT(series_row, unit) }},
-	[JOURNAL_FORECAST] = { sizeof(struct forecast_row), 0, 1, { AT(forecast_row, json) }         },
-	[JOURNAL_ANOMALY] = { sizeof(struct anomaly_row),  0, 0, { 0 }                              },
-	[JOURNAL_SCORE] = { sizeof(struct score_row),    0, 0, { 0 }                              },
-	[JOURNAL_STATE] = { sizeof(struct state_row),    0, 1, { AT(state_row, bytes) }           },
-	[JOURNAL_MODEL] = { sizeof(struct model_row),    3, 1,
+	[JOURNAL_FORECAST] = { sizeof(struct forecast_row),       0, 1, { AT(forecast_row, json) }   },
+	[JOURNAL_ANOMALY] = { sizeof(struct anomaly_row),        0, 0, { 0 }                        },
+	[JOURNAL_SCORE] = { sizeof(struct score_row),          0, 0, { 0 }                        },
+	[JOURNAL_STATE] = { sizeof(struct state_row),          0, 1, { AT(state_row, bytes) }     },
+	[JOURNAL_NEIGHBOURHOOD] = { sizeof(struct neighbourhood_row),  0, 1,
+			      { AT(neighbourhood_row, bytes) }                                       },
+	[JOURNAL_NEIGHBOUR] = { sizeof(struct neighbour_row),      0, 0, { 0 }                        },
+	[JOURNAL_NEIGHBOUR_GAIN] = { sizeof(struct neighbour_gain_row), 0, 0, { 0 }                        },
+	[JOURNAL_MODEL] = { sizeof(struct model_row),          3, 1,
 			      { AT(model_row, name), AT(model_row, parent), AT(model_row, note),
 			AT(model_row, weights) }						     },
-	[JOURNAL_LEARNING] = { sizeof(struct learning_row), 4, 0,
+	[JOURNAL_LEARNING] = { sizeof(struct learning_row),       4, 0,
 			      { AT(learning_row, model), AT(learning_row, candidate), AT(learning_row, subject),
 			AT(learning_row, reason) }						   },
-	[JOURNAL_META] = { sizeof(struct meta_row),     1, 1,
+	[JOURNAL_META] = { sizeof(struct meta_row),           1, 1,
 			      { AT(meta_row, key), AT(meta_row, value) }                             },
 };
 
@@ -188,6 +192,22 @@ int journal_state(struct journal *journal, const struct state_row *row, void **r
 
 	copy.bytes.data = NULL;
 	return add_record(journal, JOURNAL_STATE, &copy, ret_bytes);
+}
+
+int journal_neighbourhood(
+	struct journal *journal, const struct neighbourhood_row *row, void **ret_bytes) {
+	struct neighbourhood_row copy = *row;
+
+	copy.bytes.data = NULL;
+	return add_record(journal, JOURNAL_NEIGHBOURHOOD, &copy, ret_bytes);
+}
+
+int journal_neighbour(struct journal *journal, const struct neighbour_row *row) {
+	return add(journal, JOURNAL_NEIGHBOUR, row);
+}
+
+int journal_neighbour_gain(struct journal *journal, const struct neighbour_gain_row *row) {
+	return add(journal, JOURNAL_NEIGHBOUR_GAIN, row);
 }
 
 void journal_floor(struct journal *journal, uint64_t sequence) {

@@ -45,10 +45,16 @@ int journal_reading(struct journal *journal, const struct reading_row *row);
 int journal_forecast(struct journal *journal, const struct forecast_row *row);
 int journal_anomaly(struct journal *journal, const struct anomaly_row *row);
 int journal_score(struct journal *journal, const struct score_row *row);
+int journal_neighbour(struct journal *journal, const struct neighbour_row *row);
+int journal_neighbour_gain(struct journal *journal, const struct neighbour_gain_row *row);
 
 /* Takes row->bytes.length, not row->bytes.data: *ret_bytes is where the caller writes them, before
  * the next call for this journal. */
 int journal_state(struct journal *journal, const struct state_row *row, void **ret_bytes);
+
+/* The same for a neighbourhood. */
+int journal_neighbourhood(
+	struct journal *journal, const struct neighbourhood_row *row, void **ret_bytes);
 
 /* Every detector's saved state, with this journal's, contains all of its readings up to this
  * sequence: recovery begins after it, and what waits is dropped so far. A daemon that keeps no
@@ -72,6 +78,9 @@ enum journal_kind {
 	JOURNAL_ANOMALY,
 	JOURNAL_SCORE,
 	JOURNAL_STATE,
+	JOURNAL_NEIGHBOURHOOD,
+	JOURNAL_NEIGHBOUR,
+	JOURNAL_NEIGHBOUR_GAIN,
 	JOURNAL_MODEL,
 	JOURNAL_LEARNING,
 	JOURNAL_META,
@@ -90,6 +99,9 @@ union journal_row {
 	struct anomaly_row anomaly;
 	struct score_row score;
 	struct state_row state;
+	struct neighbourhood_row neighbourhood;
+	struct neighbour_row neighbour;
+	struct neighbour_gain_row neighbour_gain;
 	struct model_row model;
 	struct learning_row learning;
 	struct meta_row meta;

@@ -127,6 +127,30 @@ int store_each_state(
 		NULL, visit_state, &(struct state_visit){ visit, user });
 }
 
+struct neighbourhood_visit {
+	int (*visit)(void *user, const struct neighbourhood_row *row);
+	void *user;
+};
+
+static int visit_neighbourhood(sqlite3_stmt *s, void *context) {
+	const struct neighbourhood_visit *visit = context;
+	struct neighbourhood_row row = {
+		.id = (uint32_t)sqlite3_column_int64(s, 0),
+		.saved_ms = sqlite3_column_int64(s, 1),
+		.bytes = column_blob(s, 3),
+	};
+
+	if (crc32c(0, row.bytes.data, row.bytes.length) != (uint32_t)sqlite3_column_int64(s, 2))
+		row.bytes = SPAN_EMPTY;
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_neighbourhood(struct store *store,
+	int (*visit)(void *user, const struct neighbourhood_row *row), void *user) {
+	return each_row(store, "SELECT id,saved_ms,checksum,bytes FROM neighbourhood ORDER BY id",
+		NULL, visit_neighbourhood, &(struct neighbourhood_visit){ visit, user });
+}
+
 struct reading_visit {
 	int (*visit)(void *user, const struct reading_row *row);
 	void *user;

@@ -83,6 +83,29 @@ struct state_row {
 	struct span bytes;
 };
 
+/* What the members of a neighbourhood have learned together. */
+struct neighbourhood_row {
+	uint32_t id;
+	int64_t saved_ms;
+	struct span bytes;
+};
+
+/* One that a series looks at. */
+struct neighbour_row {
+	uint32_t series;
+	uint32_t rank; /* from 1, the closest */
+	uint32_t neighbour; /* series; 0: there is none of this rank any more */
+	double correlation;
+};
+
+/* What neighbours have been good for at one lead, in the unit of the readings. */
+struct neighbour_gain_row {
+	uint32_t series;
+	uint32_t lead; /* from 1 */
+	double alone; /* mean absolute error without them */
+	double together; /* and with them */
+};
+
 /* Network weights. */
 struct model_row {
 	struct span name; /* unique: a later row replaces the earlier */

@@ -58,12 +58,45 @@
 	"  " READABLE("c.updated_ms") " AS updated, c.updated_ms AS updated_ms"                    \
 	" FROM series s JOIN score c ON c.series=s.id"
 
+/* Means over the leads that have been scored, long and short ones alike. */
+#define NEIGHBOURS_VIEW                                                                            \
+	"CREATE VIEW neighbours AS"                                                                \
+	" SELECT s.name AS series, n.rank AS rank, o.name AS neighbour,"                           \
+	"  n.correlation AS correlation,"                                                          \
+	"  (SELECT 1-sum(g.together)/sum(g.alone) FROM neighbour_gain g WHERE g.series=s.id)"      \
+	"   AS gain"                                                                               \
+	" FROM series s JOIN neighbour n ON n.series=s.id JOIN series o ON o.id=n.neighbour"
+
+#define NEIGHBOUR_GAINS_VIEW                                                                       \
+	"CREATE VIEW neighbour_gains AS"                                                           \
+	" SELECT s.name AS series, g.lead AS lead, g.alone AS mae_alone, g.together AS mae,"       \
+	"  1-g.together/g.alone AS gain, s.unit AS unit"                                           \
+	" FROM series s JOIN neighbour_gain g ON g.series=s.id"
+
+#define NEIGHBOURHOOD_TABLE                                                                        \
+	"CREATE TABLE neighbourhood("                                                              \
+	" id INTEGER PRIMARY KEY, saved_ms INTEGER NOT NULL, checksum INTEGER NOT NULL,"           \
+	" bytes BLOB NOT NULL) STRICT"
+
+#define NEIGHBOUR_TABLE                                                                            \
+	"CREATE TABLE neighbour("                                                                  \
+	" series INTEGER NOT NULL REFERENCES series, rank INTEGER NOT NULL,"                       \
+	" neighbour INTEGER NOT NULL REFERENCES series, correlation REAL,"                         \
+	" PRIMARY KEY(series, rank)) STRICT, WITHOUT ROWID"
+
+#define NEIGHBOUR_GAIN_TABLE                                                                       \
+	"CREATE TABLE neighbour_gain("                                                             \
+	" series INTEGER NOT NULL REFERENCES series, lead INTEGER NOT NULL, alone REAL,"           \
+	" together REAL, PRIMARY KEY(series, lead)) STRICT, WITHOUT ROWID"
+
 /* clang-format on */
 
 /* What leads from one version to the next, from 1 on. */
 static const char *const upgrades[STORE_SCHEMA_VERSION - 1] = {
 	"ALTER TABLE score ADD COLUMN skill_seasonal REAL;"
 	"DROP VIEW accuracy;" ACCURACY_VIEW,
+	NEIGHBOURHOOD_TABLE ";" NEIGHBOUR_TABLE ";" NEIGHBOUR_GAIN_TABLE ";" NEIGHBOURS_VIEW
+			    ";" NEIGHBOUR_GAINS_VIEW,
 };
 
 /* In the order of creation. */
@@ -125,6 +158,8 @@ static const char *const objects[] = {
 	" adopted INTEGER NOT NULL, reason TEXT NOT NULL, duration_ms INTEGER NOT NULL) STRICT",
 	"CREATE INDEX learning_time ON learning(time_ms)",
 
+	NEIGHBOURHOOD_TABLE, NEIGHBOUR_TABLE, NEIGHBOUR_GAIN_TABLE,
+
 	/* clang-format off */
 
 	"CREATE VIEW forecast_history AS SELECT" FORECAST_COLUMNS " FROM" STEPS_OF(ALL_FORECASTS),
@@ -146,6 +181,8 @@ static const char *const objects[] = {
 	" WHERE actual IS NOT NULL",
 
 	ACCURACY_VIEW,
+	NEIGHBOURS_VIEW,
+	NEIGHBOUR_GAINS_VIEW,
 
 	/* A sensor is stale once three of its periods, or ten seconds, have brought nothing. */
 	"CREATE VIEW series_health AS"

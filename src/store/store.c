@@ -41,6 +41,10 @@ static const char *const statement_texts[STATEMENTS] = {
 	[PUT_SCORE] = "INSERT OR REPLACE INTO score VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
 		      "?12)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(?1,?2,?3,?4,?5,?6)",
+	[PUT_NEIGHBOURHOOD] = "INSERT OR REPLACE INTO neighbourhood VALUES(?1,?2,?3,?4)",
+	[PUT_NEIGHBOUR] = "INSERT OR REPLACE INTO neighbour VALUES(?1,?2,?3,?4)",
+	[DROP_NEIGHBOUR] = "DELETE FROM neighbour WHERE series=?1 AND rank=?2",
+	[PUT_NEIGHBOUR_GAIN] = "INSERT OR REPLACE INTO neighbour_gain VALUES(?1,?2,?3,?4)",
 	[PUT_MODEL] = "INSERT INTO model(name,parent,note,created_ms,layout,weights)"
 		      " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(name) DO UPDATE SET"
 		      " parent=excluded.parent, note=excluded.note,"

@@ -53,7 +53,7 @@ struct store_refusal {
 };
 
 /* Version of the schema that this code reads and writes. */
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 /*
  * 0, and a database of an earlier version of the schema has become one of this; E_IN_USE if another
@@ -124,6 +124,10 @@ int store_each_series(struct store *store, int (*visit)(void *user, const struct
 /* States, ascending by detector; a damaged one (its checksum differs) comes with empty bytes. */
 int store_each_state(
 	struct store *store, int (*visit)(void *user, const struct state_row *row), void *user);
+
+/* Neighbourhoods, ascending by id; a damaged one comes with empty bytes. */
+int store_each_neighbourhood(struct store *store,
+	int (*visit)(void *user, const struct neighbourhood_row *row), void *user);
 
 /* Readings that waited for a state to contain them, those with a sequence above `after`, in the
  * order of their sequence, replaced ones included. A detector needs those above its state's. */

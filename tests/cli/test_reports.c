@@ -126,6 +126,26 @@ static void accuracy_of_all_series_is_weighted_by_what_was_scored(void **state) 
 		expected);
 }
 
+static void neighbours_are_told_both_ways(void **state) {
+	const struct fixture *fixture = *state;
+
+	assert_string_equal(
+		ask_json(fixture, "neighbours pump7",
+			"(SELECT group_concat(value->>'series'||' '||(value->>'way')||' '||"
+			"(value->>'neighbour')||' '||coalesce(value->>'gain','-'),', ')"
+			" FROM json_each(j))"),
+		"pump7/flow sees pump7/pressure 0.25, pump7/flow is seen by pump7/pressure -, "
+		"pump7/pressure sees pump7/flow -, pump7/pressure is seen by pump7/flow 0.25");
+	assert_string_equal(ask_json(fixture, "neighbours pump7/flow",
+				    "json_array_length(j)||' '||(j->>'$[0].correlation')"),
+		"2 0.9");
+	assert_string_equal(
+		ask_json(fixture, "neighbours", "j->>'$[0].series'||' '||(j->>'$[0].gain')"),
+		"pump7/flow 0.25");
+	assert_string_equal(
+		ask(fixture, "neighbours pump9", 1), "xlstmctl: no series sees another one yet");
+}
+
 static void learning_tells_what_became_of_each_step(void **state) {
 	const struct fixture *fixture = *state;
 
@@ -167,7 +187,7 @@ static void status_names_the_process_that_writes(void **state) {
 
 static void each_verb_explains_itself(void **state) {
 	static const char *const verbs[] = { "status", "series", "forecast", "accuracy",
-		"learning" };
+		"neighbours", "learning" };
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		char verb[64], usage[64];
@@ -232,6 +252,7 @@ int main(int argc, char **argv) {
 		TEST(series_are_listed_and_chosen_by_pattern),
 		TEST(accuracy_of_one_series_has_a_row_per_lead),
 		TEST(accuracy_of_all_series_is_weighted_by_what_was_scored),
+		TEST(neighbours_are_told_both_ways),
 		TEST(learning_tells_what_became_of_each_step),
 		TEST(status_tells_that_no_daemon_runs),
 		TEST(status_names_the_process_that_writes),

@@ -114,6 +114,24 @@ static void add_series(struct journal *journal, uint32_t series, int64_t now_ms)
 						     .updated_ms = now_ms }));
 }
 
+/* The first two series see each other; the second gains a quarter of its errors. */
+static void add_neighbours(struct journal *journal) {
+	for (uint32_t series = 1; series <= 2; series++)
+		check(journal_neighbour(journal, &(struct neighbour_row){ .series = series,
+							 .rank = 1,
+							 .neighbour = 3 - series,
+							 .correlation = 0.9 }));
+	check(journal_neighbour(
+		journal, &(struct neighbour_row){ .series = 2, .rank = 2, .neighbour = 4 }));
+	check(journal_neighbour(
+		journal, &(struct neighbour_row){ .series = 2, .rank = 2, .neighbour = 0 }));
+	for (uint32_t lead = 1; lead <= 2; lead++)
+		check(journal_neighbour_gain(journal, &(struct neighbour_gain_row){ .series = 2,
+							      .lead = lead,
+							      .alone = 2.0 * lead,
+							      .together = 1.5 * lead }));
+}
+
 static void add_events(struct journal *journal, int64_t now_ms) {
 	check(journal_anomaly(journal, &(struct anomaly_row){ .series = 1,
 					       .time_ms = now_ms - 10 * STEP_MS,
@@ -164,6 +182,7 @@ int main(int argc, char **argv) {
 		add_pump(&journal, id);
 	for (uint32_t series = 1; series <= PUMPS * CHANNELS; series++)
 		add_series(&journal, series, now_ms);
+	add_neighbours(&journal);
 	add_events(&journal, now_ms);
 	check(store_commit(store, &journal));
 	journal_finish(&journal);

@@ -28,8 +28,8 @@ struct state_header {
 static const char magic[4] = { 'X', 'L', 'S', 'N' };
 
 struct hood {
+	struct neighbourhood open; /* first: seats point to it */
 	struct hood *next;
-	struct neighbourhood open;
 	void *bytes;
 	size_t size;
 	char group[GROUP_NAME_MAX + 1];
@@ -69,6 +69,15 @@ static int lay_out(uint32_t room, uint32_t horizon, void **ret_bytes, size_t *re
 	return 0;
 }
 
+/* At the end, so that its index among all stays the same. */
+static void append(struct groups *groups, struct hood *hood) {
+	struct hood **last = &groups->first;
+	while (*last)
+		last = &(*last)->next;
+	*last = hood;
+	groups->memory += hood->size;
+}
+
 static int add_hood(struct groups *groups, const struct group_key *key, struct hood **ret_hood) {
 	struct hood *hood = calloc(1, sizeof(*hood));
 	if (!hood)
@@ -81,9 +90,7 @@ static int add_hood(struct groups *groups, const struct group_key *key, struct h
 	neighbourhood_open(&hood->open, hood->bytes);
 	memcpy(hood->group, key->group.data, key->group.length);
 	memcpy(hood->channel, key->channel.data, key->channel.length);
-	hood->next = groups->first;
-	groups->first = hood;
-	groups->memory += hood->size;
+	append(groups, hood);
 	*ret_hood = hood;
 	return 0;
 }
@@ -141,6 +148,8 @@ int groups_join(struct groups *groups, const struct group_key *key, uint32_t ser
 	if (r < 0)
 		return r;
 	struct near_seat *seat = &groups->seats[series];
+	if (seat->hood && !matches((const struct hood *)seat->hood, key))
+		groups_leave(groups, series);
 	if (!seat->hood) {
 		r = find_room(groups, key, &hood);
 		if (r < 0)
@@ -254,8 +263,6 @@ int groups_load(struct groups *groups, const void *from, size_t size) {
 		drop(hood);
 		return r;
 	}
-	hood->next = groups->first;
-	groups->first = hood;
-	groups->memory += hood->size;
+	append(groups, hood);
 	return 0;
 }
