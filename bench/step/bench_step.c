@@ -345,11 +345,20 @@ static void cells_run(void *context) {
 		const float *next =
 			(float *)cells->steps.rows[(i + 1) % DETECTORS] + layout->state_at;
 		struct mlstm_step step = {
-			layout->heads, layout->units, state, false,
-			state + layout->state.normaliser, state + layout->state.stabiliser,
-			cells->qkv, cells->qkv + inner, cells->qkv + 2 * inner, cells->gates,
-			cells->gates + layout->heads, cells->scratch,
-			{next, next + layout->state.normaliser, next + layout->state.stabiliser}
+			.heads = layout->heads,
+			.keys = layout->units,
+			.values = layout->units,
+			.matrix = state,
+			.normaliser = state + layout->state.normaliser,
+			.stabiliser = state + layout->state.stabiliser,
+			.q = cells->qkv,
+			.k = cells->qkv + inner,
+			.v = cells->qkv + 2 * inner,
+			.input_gate = cells->gates,
+			.forget_gate = cells->gates + layout->heads,
+			.scratch = cells->scratch,
+			.ahead = {next, next + layout->state.normaliser,
+				  next + layout->state.stabiliser},
 		};
 		kernels->mlstm_cell(cells->h, &step);
 	}
@@ -468,8 +477,18 @@ static void same_cell_run(void *context) {
 	float *p = o->projected, *c = o->state, *n = c + SIDE * SIDE, *m = n + SIDE;
 	float *output = p + 3 * SIDE + 2, scratch[4];
 	struct mlstm_step step = {
-		1, SIDE, c, false, n, m, p, p + SIDE, p + 2 * SIDE, p + 3 * SIDE, p + 3 * SIDE + 1,
-		scratch, {NULL, NULL, NULL}
+		.heads = 1,
+		.keys = SIDE,
+		.values = SIDE,
+		.matrix = c,
+		.normaliser = n,
+		.stabiliser = m,
+		.q = p,
+		.k = p + SIDE,
+		.v = p + 2 * SIDE,
+		.input_gate = p + 3 * SIDE,
+		.forget_gate = p + 3 * SIDE + 1,
+		.scratch = scratch,
 	};
 	for (size_t i = 0; i < 200; i++) {
 		kernels->matmul(p, PROJECTED, ADD_BIAS, o->bias, o->x, SIDE, 1, &o->packed);

@@ -56,7 +56,8 @@ static void remember(const struct block_layout *layout, const struct tile *tile,
 	const float *gates = scratch->gates + row * 2 * heads;
 	struct mlstm_step step = {
 		.heads = heads,
-		.units = layout->units,
+		.keys = layout->units,
+		.values = layout->units,
 		.matrix = state + at->matrix,
 		.half = layout->half,
 		.normaliser = state + at->normaliser,

@@ -57,7 +57,7 @@ static size_t again_floats(const struct block_layout *layout, size_t tokens) {
 
 static size_t starts_of_series(const struct block_layout *layout, size_t steps) {
 	return (steps + MLSTM_CHUNK - 1) / MLSTM_CHUNK *
-	       mlstm_start_floats(layout->heads, layout->units);
+	       mlstm_start_floats(layout->heads, layout->units, layout->units);
 }
 
 size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size_t steps) {
@@ -71,8 +71,9 @@ size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 	size_t inner = layout->inner;
 	return again_floats(layout, tokens) +
 	       tokens * (8 * inner + 2 * layout->heads + layout->width) +
-	       12 * inner * (2 + layout->heads) + mlstm_window_scratch(layout->units) +
-	       matrix_floats(layout) + pass_convolve_scratch(layout);
+	       12 * inner * (2 + layout->heads) +
+	       mlstm_window_scratch(layout->units, layout->units) + matrix_floats(layout) +
+	       pass_convolve_scratch(layout);
 }
 
 static struct mlstm_window window_of(const struct block_layout *layout, const struct pass *pass,
@@ -84,7 +85,8 @@ static struct mlstm_window window_of(const struct block_layout *layout, const st
 
 	return (struct mlstm_window){
 		.heads = heads,
-		.units = layout->units,
+		.keys = layout->units,
+		.values = layout->units,
 		.steps = pass->steps,
 		.q = {qkv,			    3 * inner},
 		.k = { qkv + inner,                   3 * inner},

@@ -188,7 +188,8 @@ static void mcell_series(struct mcell *cell, size_t i, const struct kernels *ker
 	float *h = qkv + 3 * width;
 	struct mlstm_step step = {
 		.heads = heads,
-		.units = units,
+		.keys = units,
+		.values = units,
 		.matrix = cell->matrix + i * width * units,
 		.normaliser = cell->n + i * width,
 		.stabiliser = cell->m + i * heads,
@@ -274,9 +275,18 @@ static void mlstm_cell_with_its_gates_and_norm_equals_the_reference(void **state
 		for (size_t i = 0; i < series; i++) {
 			float *memory = floats(width * units + width + heads);
 			struct mlstm_step step = {
-				heads, units, memory, false, memory + width * units,
-				memory + width * units + width, qkv, qkv + width, qkv + 2 * width,
-				gates, gates + heads, scratch, {NULL, NULL, NULL}
+				.heads = heads,
+				.keys = units,
+				.values = units,
+				.matrix = memory,
+				.normaliser = memory + width * units,
+				.stabiliser = memory + width * units + width,
+				.q = qkv,
+				.k = qkv + width,
+				.v = qkv + 2 * width,
+				.input_gate = gates,
+				.forget_gate = gates + heads,
+				.scratch = scratch,
 			};
 			for (size_t t = 0; t < steps; t++) {
 				size_t at = (i * steps + t) * width, bytes = width * sizeof(float);

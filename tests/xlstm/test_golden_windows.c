@@ -45,8 +45,9 @@ static void open_case(struct window_case *c, const char *name) {
 	c->matrix = floats(c->windows * c->units * c->units);
 	c->normaliser = floats(c->windows * c->units);
 	c->stabiliser = floats(c->windows);
-	c->starts = floats((c->steps / MLSTM_CHUNK + 1) * mlstm_start_floats(1, c->units));
-	c->scratch = floats(mlstm_window_scratch(c->units));
+	c->starts =
+		floats((c->steps / MLSTM_CHUNK + 1) * mlstm_start_floats(1, c->units, c->units));
+	c->scratch = floats(mlstm_window_scratch(c->units, c->units));
 	c->dh = floats(c->q->count);
 	c->dq = floats(c->q->count);
 	c->dk = floats(c->q->count);
@@ -70,7 +71,8 @@ static struct mlstm_window window_of(
 	size_t gate = window * c->steps + first;
 	return (struct mlstm_window){
 		.heads = 1,
-		.units = units,
+		.keys = units,
+		.values = units,
 		.steps = steps,
 		.q = {c->q->values + at,         units},
 		.k = { c->k->values + at,        units},

@@ -36,15 +36,16 @@ enum addend {
 	ADD_OUTPUT, /* what y holds already */
 };
 
-/* One step of the mLSTM cell of one series: p units in each of H heads, E = H * p. */
+/* One step of the mLSTM cell of one series: H heads with keys of width p and values of width w. */
 struct mlstm_step {
-	size_t heads, units;
-	/* [H, p, p] in and out: row is the key's index, column the value's. Floats or bfloat16. */
+	size_t heads, keys, values; /* H, p, w */
+	/* [H, p, w] in and out: row is the key's index, column the value's. Floats or bfloat16. */
 	void *matrix;
 	bool half;
+	bool logistic; /* input gate; else exponential */
 	float *normaliser; /* [H, p] in and out */
-	float *stabiliser; /* [H] in and out */
-	const float *q, *k, *v; /* [E], k without its factor 1/sqrt(p) */
+	float *stabiliser; /* [H] in and out; stays 0 with logistic input gates */
+	const float *q, *k, *v; /* [H, p], [H, p] without the factor 1/sqrt(p), [H, w] */
 	const float *input_gate, *forget_gate; /* [H], before their nonlinearity */
 	float *scratch; /* [4 H] */
 	/* Of the next series, brought into the cache meanwhile; NULL: there is none. */
@@ -108,10 +109,11 @@ struct slstm_slope {
 #define MLSTM_CHUNK 32
 
 struct mlstm_window {
-	size_t heads, units, steps;
-	struct const_rows q, k, v; /* [steps, E] */
+	size_t heads, keys, values, steps;
+	bool logistic;
+	struct const_rows q, k, v; /* [steps, H * p], [steps, H * p], [steps, H * w] */
 	struct const_rows input_gate, forget_gate; /* [steps, H] before their nonlinearity */
-	struct rows h; /* [steps, E] out */
+	struct rows h; /* [steps, H * w] out */
 	float *matrix, *normaliser, *stabiliser; /* state as in struct mlstm_step, in and out */
 	float *starts; /* [chunks, mlstm_start_floats()] states before each chunk; NULL: not kept */
 	float *scratch; /* mlstm_window_scratch() */
@@ -119,19 +121,20 @@ struct mlstm_window {
 
 /* Backward: h is read, and so is what starts holds; matrix, normaliser and stabiliser are not. */
 struct mlstm_window_slope {
-	struct const_rows h; /* [steps, E] gradient that comes in */
-	struct rows q, k, v; /* [steps, E] out */
+	struct const_rows h; /* [steps, H * w] gradient that comes in */
+	struct rows q, k, v; /* out */
 	struct rows input_gate, forget_gate; /* [steps, H] out */
 };
 
-static inline size_t mlstm_start_floats(size_t heads, size_t units) {
-	return heads * (units * units + units + 1);
+static inline size_t mlstm_start_floats(size_t heads, size_t keys, size_t values) {
+	return heads * (keys * values + keys + 1);
 }
 
 /* Enough for either direction. */
-static inline size_t mlstm_window_scratch(size_t units) {
-	return 2 * units * units + 7 * MLSTM_CHUNK * units + units + 3 * MLSTM_CHUNK * MLSTM_CHUNK +
-	       6 * MLSTM_CHUNK + 20 * 16;
+static inline size_t mlstm_window_scratch(size_t keys, size_t values) {
+	size_t widest = keys > values ? keys : values;
+	return 2 * keys * values + MLSTM_CHUNK * (2 * keys + 2 * values + widest + 6) + keys +
+	       3 * MLSTM_CHUNK * MLSTM_CHUNK + 14 * 16;
 }
 
 /* The convolution of one series over a window of steps. */
@@ -159,7 +162,7 @@ struct conv_window {
 	/* y [width] = W x with W block-diagonal, blocks of 4 x 4, given as w [4, width]:          \
 	 * w[j][4 b + r] multiplies x[4 b + j] into y[4 b + r]. */ \
 	X(blocks_of_4, (float *y, const float *x, const float *w, size_t width))                     \
-	/* h [E] = the new hidden values, before the norm. */                                        \
+	/* h [H, w] = the new hidden values, before the norm. */                                     \
 	X(mlstm_cell, (float *h, const struct mlstm_step *step))                                     \
 	X(slstm_cell, (const struct slstm_step *step))                                               \
 	/* y = (h + skip * s) * silu(z) */                                                           \

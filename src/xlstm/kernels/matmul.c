@@ -67,19 +67,18 @@ static inline __attribute__((always_inline)) void tile(const struct matmul *matm
 
 static inline __attribute__((always_inline)) void all_rows(const struct matmul *matmul,
 	const struct panel *panel, size_t at, size_t rows, const size_t panels) {
-	size_t row = 0;
-	for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
-		tile(matmul, panel, at, row, TILE_ROWS, panels);
-#if TILE_ROWS > 4
-	for (; row + 4 <= rows; row += 4)
-		tile(matmul, panel, at, row, 4, panels);
-#endif
+	for (size_t row = 0, some; row < rows; row += some) {
+		some = tile_rows(rows - row);
+		switch (some) {
+		case 1: tile(matmul, panel, at, row, 1, panels); break;
+		case 2: tile(matmul, panel, at, row, 2, panels); break;
 #if TILE_ROWS > 2
-	for (; row + 2 <= rows; row += 2)
-		tile(matmul, panel, at, row, 2, panels);
+		case 4: tile(matmul, panel, at, row, 4, panels); break;
+
+		case TILE_ROWS: tile(matmul, panel, at, row, TILE_ROWS, panels); break;
 #endif
-	for (; row < rows; row++)
-		tile(matmul, panel, at, row, 1, panels);
+		}
+	}
 }
 
 /* How many panels from this one on, at most `most`, read the same columns. */

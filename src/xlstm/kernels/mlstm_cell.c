@@ -17,6 +17,13 @@ static void scale_gates(const struct factors *factors, const struct mlstm_step *
 		size_t left = step->heads - i;
 		vec input = vec_load_up_to(step->input_gate + i, left);
 		vec forget = vec_load_up_to(step->forget_gate + i, left);
+		if (step->logistic) {
+			vec_store_up_to(factors->keep + i, vec_sigmoid(forget), left);
+			vec_store_up_to(factors->take + i, vec_sigmoid(input), left);
+			vec_store_up_to(factors->s + i, vec_all(1.0f), left);
+			vec_store_up_to(factors->floor + i, vec_all(1.0f), left);
+			continue;
+		}
 		vec kept = vec_log_sigmoid(forget) + vec_load_up_to(step->stabiliser + i, left);
 		vec m = vec_max(input, kept);
 		vec one = vec_all(1.0f), zero = { 0 };
@@ -56,7 +63,7 @@ static inline void fetch_all(const float *from, size_t count) {
 
 /* One head: what the columns of its matrix need. */
 struct head {
-	size_t units;
+	size_t keys, values; /* width of a key and of a value */
 	const float *q, *k, *v;
 	float *h;
 	float keep, take, divide;
@@ -112,8 +119,8 @@ static inline __attribute__((always_inline)) void columns_step(const struct head
 		value[j] = part ? vec_load_part(v, part) : vec_load(v + j * LANES);
 		sum[j] = (vec){ 0 };
 	}
-	for (size_t i = 0; i < head->units; i++) {
-		size_t row = (i * head->units + first) * bytes;
+	for (size_t i = 0; i < head->keys; i++) {
+		size_t row = (i * head->values + first) * bytes;
 		float weight = head->take * head->k[i];
 		vec read = vec_all(head->q[i]);
 #pragma GCC unroll 4
@@ -141,14 +148,14 @@ static inline __attribute__((always_inline)) void columns_step(const struct head
 static inline __attribute__((always_inline)) void matrix_step(
 	const struct head *head, const bool half) {
 	size_t i = 0;
-	for (; i + 4 * LANES <= head->units; i += 4 * LANES)
+	for (; i + 4 * LANES <= head->values; i += 4 * LANES)
 		columns_step(head, i, 4, 0, half);
-	for (; i + 2 * LANES <= head->units; i += 2 * LANES)
+	for (; i + 2 * LANES <= head->values; i += 2 * LANES)
 		columns_step(head, i, 2, 0, half);
-	for (; i + LANES <= head->units; i += LANES)
+	for (; i + LANES <= head->values; i += LANES)
 		columns_step(head, i, 1, 0, half);
-	if (i < head->units)
-		columns_step(head, i, 1, head->units - i, half);
+	if (i < head->values)
+		columns_step(head, i, 1, head->values - i, half);
 }
 
 /* Something that changes from step to step: the bits of a number. */
@@ -159,35 +166,36 @@ static uint32_t seed_from(float number) {
 }
 
 void KERNEL(mlstm_cell)(float *h, const struct mlstm_step *step) {
-	size_t heads = step->heads, units = step->units;
+	size_t heads = step->heads, keys = step->keys, values = step->values;
 	size_t bytes = step->half ? sizeof(uint16_t) : sizeof(float);
 	struct factors factors = { step->scratch, step->scratch + heads, step->scratch + 2 * heads,
 		step->scratch + 3 * heads };
-	float root = 1.0f / sqrtf((float)units);
+	float root = 1.0f / sqrtf((float)keys);
 
 	if (step->ahead.matrix)
 		fetch_all(step->ahead.stabiliser, heads);
 	scale_gates(&factors, step);
 	for (size_t i = 0; i < heads; i++) {
-		size_t at = i * units;
+		size_t key = i * keys, value = i * values;
 		float s = factors.s[i];
 		struct head head = {
-			.units = units,
-			.q = step->q + at,
-			.k = step->k + at,
-			.v = step->v + at,
-			.h = h + at,
+			.keys = keys,
+			.values = values,
+			.q = step->q + key,
+			.k = step->k + key,
+			.v = step->v + value,
+			.h = h + value,
 			.keep = factors.keep[i],
 			.take = factors.take[i] * root,
-			.matrix = (char *)step->matrix + at * units * bytes,
+			.matrix = (char *)step->matrix + key * values * bytes,
 		};
 		float dot = normaliser_step(
-			step->normaliser + at, head.k, head.q, units, head.keep, head.take);
+			step->normaliser + key, head.k, head.q, keys, head.keep, head.take);
 		head.divide = s / (fmaxf(fabsf(dot) * s, factors.floor[i]) + 1e-6f * s);
 		head.seed = seed_from(dot);
 		if (step->ahead.matrix) {
-			head.ahead = (const char *)step->ahead.matrix + at * units * bytes;
-			fetch_all(step->ahead.normaliser + at, units);
+			head.ahead = (const char *)step->ahead.matrix + key * values * bytes;
+			fetch_all(step->ahead.normaliser + key, keys);
 		}
 		if (step->half)
 			matrix_step(&head, true);

@@ -48,15 +48,17 @@ static inline __attribute__((always_inline)) void tile(const struct product *pro
 
 static inline __attribute__((always_inline)) void all_rows(
 	const struct product *product, size_t column, const size_t vectors, const size_t part) {
-	size_t row = 0;
-	for (; row + TILE_ROWS <= product->rows; row += TILE_ROWS)
-		tile(product, row, column, TILE_ROWS, vectors, part);
-#if TILE_ROWS > 4
-	for (; row + 4 <= product->rows; row += 4)
-		tile(product, row, column, 4, vectors, part);
+	for (size_t row = 0, some; row < product->rows; row += some) {
+		some = tile_rows(product->rows - row);
+		switch (some) {
+		case 1: tile(product, row, column, 1, vectors, part); break;
+		case 2: tile(product, row, column, 2, vectors, part); break;
+#if TILE_ROWS > 2
+		case 4: tile(product, row, column, 4, vectors, part); break;
+		case TILE_ROWS: tile(product, row, column, TILE_ROWS, vectors, part); break;
 #endif
-	for (; row < product->rows; row++)
-		tile(product, row, column, 1, vectors, part);
+		}
+	}
 }
 
 static void all_columns(const struct product *product, size_t columns) {

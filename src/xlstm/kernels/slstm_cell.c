@@ -16,7 +16,8 @@ static inline __attribute__((always_inline)) void cell_at(
 
 	/* One of the two scaled gates is 1, the other e^-|difference|. A unit that has seen nothing
 	 * (n = 0, decided for each on its own) takes the input gate and forgets nothing. */
-	vec kept = vec_log_sigmoid(forget) + m;
+	vec closing = vec_exp_minus_abs(forget);
+	vec kept = vec_min((vec){ 0 }, forget) - vec_log1p(closing) + m;
 	vec smaller = vec_exp_minus_abs(input - kept);
 	vec one = vec_all(1.0f);
 	vec take = vec_if_zero(n, one, vec_if_less(input, kept, smaller, one));
@@ -38,7 +39,8 @@ static inline __attribute__((always_inline)) void cell_at(
 		vec_store_up_to(saved->keep + at, keep, left);
 		vec_store_up_to(saved->candidate + at, candidate, left);
 		vec_store_up_to(saved->output + at, open / (e + 1.0f), left);
-		vec_store_up_to(saved->forget_slope + at, vec_sigmoid(-forget), left);
+		vec shut = vec_if_less(forget, (vec){ 0 }, one, closing);
+		vec_store_up_to(saved->forget_slope + at, shut / (closing + 1.0f), left);
 		vec_store_up_to(saved->hidden + at, h, left);
 		vec_store_up_to(saved->normaliser_after + at, n, left);
 	}
@@ -58,7 +60,10 @@ void KERNEL(slstm_cell)(const struct slstm_step *step) {
 }
 
 void KERNEL(slstm_cell_saving)(const struct slstm_step *step, const struct slstm_saved *saved) {
-	for (size_t i = 0; i < step->units; i += LANES)
+	size_t i = 0;
+	for (; i + LANES <= step->units; i += LANES)
+		cell_at(step, saved, i, LANES);
+	if (i < step->units)
 		cell_at(step, saved, i, step->units - i);
 }
 
