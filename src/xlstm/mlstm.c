@@ -35,16 +35,18 @@ static void project(const struct mlstm *mlstm, const struct block_layout *layout
 	const struct tile *tile, const struct mlstm_scratch *scratch) {
 	const struct kernels *kernels = tile->kernels;
 	size_t inner = layout->inner;
+	struct const_rows a = { scratch->up, 2 * inner }, s = { scratch->s, inner };
 
-	for (size_t i = 0; i < tile->count; i++) {
-		float *window = tile_state(tile, i, layout) + layout->state.window;
-		const float *a = scratch->up + i * 2 * inner;
-		float *s = scratch->s + i * inner, *qkv = scratch->qkv + i * 3 * inner;
-		convolution_step(kernels, &mlstm->convolution, window, a, s);
-		kernels->blocks_of_4(qkv, s, mlstm->q, inner);
-		kernels->blocks_of_4(qkv + inner, s, mlstm->k, inner);
-		kernels->blocks_of_4(qkv + 2 * inner, a, mlstm->v, inner);
-	}
+	for (size_t i = 0; i < tile->count; i++)
+		convolution_step(kernels, &mlstm->convolution,
+			tile_state(tile, i, layout) + layout->state.window, a.values + i * a.stride,
+			scratch->s + i * inner);
+	kernels->blocks_of_4(
+		(struct rows){ scratch->qkv, 3 * inner }, s, mlstm->q, inner, tile->count, false);
+	kernels->blocks_of_4((struct rows){ scratch->qkv + inner, 3 * inner }, s, mlstm->k, inner,
+		tile->count, false);
+	kernels->blocks_of_4((struct rows){ scratch->qkv + 2 * inner, 3 * inner }, a, mlstm->v,
+		inner, tile->count, false);
 }
 
 static void remember(const struct block_layout *layout, const struct tile *tile,

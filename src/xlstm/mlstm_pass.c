@@ -13,14 +13,14 @@ struct kept {
 	float *up; /* [tokens, 2 E] a and z */
 	float *gates; /* [tokens, 2 H] input, forget */
 	float *h; /* [tokens, E] of the cell */
-	float *starts; /* [series, chunks, mlstm_start_floats()] */
+	float *chunks; /* [series, chunks, heads, mlstm_kept_floats()] */
 };
 
 struct again {
 	float *u; /* [tokens, width] normed input */
-	float *c, *s; /* [tokens, E] convolved, before and after silu */
+	float *s, *silu_slopes; /* [tokens, E] convolved, after silu */
 	float *qkv; /* [tokens, 3 E] */
-	float *normed; /* [tokens, E] h after the per-head norm */
+	float *normed; /* [E] h after the per-head norm, at one token */
 	float *out; /* [tokens, E] what W_down sees */
 };
 
@@ -36,13 +36,13 @@ static float *cut(struct saved *saved, float *kept, float *scratch,
 	saved->kept.up = kept;
 	saved->kept.gates = saved->kept.up + tokens * 2 * inner;
 	saved->kept.h = saved->kept.gates + tokens * 2 * layout->heads;
-	saved->kept.starts = saved->kept.h + tokens * inner;
+	saved->kept.chunks = saved->kept.h + tokens * inner;
 	saved->again.u = scratch;
-	saved->again.c = saved->again.u + tokens * layout->width;
-	saved->again.s = saved->again.c + tokens * inner;
-	saved->again.qkv = saved->again.s + tokens * inner;
+	saved->again.s = saved->again.u + tokens * layout->width;
+	saved->again.silu_slopes = saved->again.s + tokens * inner;
+	saved->again.qkv = saved->again.silu_slopes + tokens * inner;
 	saved->again.normed = saved->again.qkv + tokens * 3 * inner;
-	saved->again.out = saved->again.normed + tokens * inner;
+	saved->again.out = saved->again.normed + inner;
 	return saved->again.out + tokens * inner;
 }
 
@@ -52,21 +52,21 @@ static size_t matrix_floats(const struct block_layout *layout) {
 }
 
 static size_t again_floats(const struct block_layout *layout, size_t tokens) {
-	return tokens * (layout->width + 7 * layout->inner);
+	return tokens * (layout->width + 6 * layout->inner) + layout->inner;
 }
 
-static size_t starts_of_series(const struct block_layout *layout, size_t steps) {
-	return (steps + MLSTM_CHUNK - 1) / MLSTM_CHUNK *
-	       mlstm_start_floats(layout->heads, layout->units, layout->units);
+static size_t chunks_of_series(const struct block_layout *layout, size_t steps) {
+	return (steps + MLSTM_CHUNK - 1) / MLSTM_CHUNK * layout->heads *
+	       mlstm_kept_floats(layout->units, layout->units);
 }
 
 size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size_t steps) {
 	return series * steps * (3 * layout->inner + 2 * layout->heads) +
-	       series * starts_of_series(layout, steps);
+	       series * chunks_of_series(layout, steps);
 }
 
-/* Of the backward pass, which needs more: slopes of up, out, h, s, qkv and gates, of u, and the
- * turned maps q, k and v and those of the gates with their gradients. */
+/* Of the backward pass, which needs more: slopes of up, out, s, qkv, gates and u, and a turned map
+ * and those of the gates with their gradients. */
 size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens) {
 	size_t inner = layout->inner;
 	return again_floats(layout, tokens) +
@@ -97,29 +97,30 @@ static struct mlstm_window window_of(const struct block_layout *layout, const st
 		.matrix = state + layout->state.matrix,
 		.normaliser = state + layout->state.normaliser,
 		.stabiliser = state + layout->state.stabiliser,
-		.starts = saved->kept.starts + series * starts_of_series(layout, pass->steps),
+		.kept = saved->kept.chunks + series * chunks_of_series(layout, pass->steps),
 		.scratch = scratch,
 	};
 }
 
 static void project(const struct mlstm *mlstm, const struct block_layout *layout,
 	const struct pass *pass, const struct saved *saved) {
-	size_t inner = layout->inner;
-	for (size_t n = 0; n < pass->tokens; n++) {
-		float *qkv = saved->again.qkv + n * 3 * inner;
-		const float *s = saved->again.s + n * inner;
-		pass->kernels->blocks_of_4(qkv, s, mlstm->q, inner);
-		pass->kernels->blocks_of_4(qkv + inner, s, mlstm->k, inner);
-		pass->kernels->blocks_of_4(
-			qkv + 2 * inner, saved->kept.up + n * 2 * inner, mlstm->v, inner);
-	}
+	const struct kernels *kernels = pass->kernels;
+	size_t inner = layout->inner, tokens = pass->tokens;
+	struct const_rows a = { saved->kept.up, 2 * inner }, s = { saved->again.s, inner };
+	struct rows q = { saved->again.qkv, 3 * inner }, k = { q.values + inner, q.stride };
+	struct rows v = { k.values + inner, q.stride };
+
+	kernels->blocks_of_4(q, s, mlstm->q, inner, tokens, false);
+	kernels->blocks_of_4(k, s, mlstm->k, inner, tokens, false);
+	kernels->blocks_of_4(v, a, mlstm->v, inner, tokens, false);
 }
 
 /* What the gates of the cell and the cell see. */
 static void before_cell(const struct mlstm *mlstm, const struct block_layout *layout,
 	const struct pass *pass, const struct saved *saved) {
 	struct const_rows a = { saved->kept.up, 2 * layout->inner };
-	pass_convolve(pass, layout, &mlstm->convolution, a, saved->again.c, saved->again.s);
+	pass_convolve(
+		pass, layout, &mlstm->convolution, a, saved->again.s, saved->again.silu_slopes);
 	project(mlstm, layout, pass, saved);
 }
 
@@ -127,7 +128,7 @@ static void after_cell(const struct mlstm *mlstm, const struct block_layout *lay
 	const struct pass *pass, const struct saved *saved) {
 	size_t inner = layout->inner;
 	for (size_t n = 0; n < pass->tokens; n++) {
-		float *normed = saved->again.normed + n * inner;
+		float *normed = saved->again.normed;
 		pass->kernels->norm(normed, saved->kept.h + n * inner, mlstm->head_norm, inner,
 			layout->units, NORM_EPSILON);
 		pass->kernels->skip_and_gate(saved->again.out + n * inner, normed, mlstm->skip,
@@ -175,12 +176,12 @@ void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
 struct slopes {
 	float *up; /* [tokens, 2 E] */
 	float *out; /* [tokens, E] of out; then of h */
-	float *inner; /* [tokens, E] of the normed h */
+	float *normed; /* [E] of the normed h, at one token */
 	float *s; /* [tokens, E] */
 	float *qkv; /* [tokens, 3 E] */
 	float *gates; /* [tokens, 2 H] */
 	float *u; /* [tokens, width] */
-	float *maps; /* [2, 3, 4, E] q, k, v turned around, and their gradients */
+	float *maps; /* [2, 4, E] one of q, k, v turned around, and its gradient */
 	float *gate_maps; /* [2, 2 H, 3 E] of both gates, and their gradients */
 	float *window;
 };
@@ -191,32 +192,35 @@ static struct slopes cut_slopes(
 	struct slopes slopes;
 	slopes.up = memory;
 	slopes.out = slopes.up + tokens * 2 * inner;
-	slopes.inner = slopes.out + tokens * inner;
-	slopes.s = slopes.inner + tokens * inner;
+	slopes.normed = slopes.out + tokens * inner;
+	slopes.s = slopes.normed + inner;
 	slopes.qkv = slopes.s + tokens * inner;
 	slopes.gates = slopes.qkv + tokens * 3 * inner;
 	slopes.u = slopes.gates + tokens * 2 * layout->heads;
 	slopes.maps = slopes.u + tokens * pass->width;
-	slopes.gate_maps = slopes.maps + 24 * inner;
+	slopes.gate_maps = slopes.maps + 8 * inner;
 	slopes.window = slopes.gate_maps + 12 * layout->heads * inner;
 	return slopes;
 }
 
-/* From the slope of out to those of h (in slopes->out), s and z. */
+/* From the slope of out to those of h (in its place), s and z; and out once more. */
 static void gate_back(const struct mlstm *mlstm, const struct block_layout *layout,
 	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
 	float *gradient) {
+	const struct kernels *kernels = pass->kernels;
 	size_t inner = layout->inner;
 	for (size_t n = 0; n < pass->tokens; n++) {
-		float *out = slopes->out + n * inner, *normed = slopes->inner + n * inner;
-		pass->kernels->skip_and_gate_backward(normed, slopes->s + n * inner,
-			slopes->up + n * 2 * inner + inner, slope_of(gradient, layout, T_SKIP),
-			saved->again.normed + n * inner, mlstm->skip, saved->again.s + n * inner,
-			saved->kept.up + n * 2 * inner + inner, out, inner);
-		memset(out, 0, inner * sizeof(float));
-		pass->kernels->norm_backward(out, slope_of(gradient, layout, T_HEAD_NORM),
-			saved->kept.h + n * inner, mlstm->head_norm, normed, inner, layout->units,
-			NORM_EPSILON);
+		float *slope = slopes->out + n * inner, *normed = saved->again.normed;
+		const float *h = saved->kept.h + n * inner;
+		float *z_slope = slopes->up + n * 2 * inner + inner;
+		kernels->norm(normed, h, mlstm->head_norm, inner, layout->units, NORM_EPSILON);
+		kernels->skip_and_gate_backward(saved->again.out + n * inner, slopes->normed,
+			slopes->s + n * inner, z_slope, slope_of(gradient, layout, T_SKIP), normed,
+			mlstm->skip, saved->again.s + n * inner,
+			saved->kept.up + n * 2 * inner + inner, slope, inner);
+		memset(slope, 0, inner * sizeof(float));
+		kernels->norm_backward(slope, slope_of(gradient, layout, T_HEAD_NORM), h,
+			mlstm->head_norm, slopes->normed, inner, layout->units, NORM_EPSILON);
 	}
 }
 
@@ -279,35 +283,34 @@ static void add_turned(float *to, const float *from, size_t inner) {
 			to[4 * i + input] += from[input * inner + i];
 }
 
+/* One of the maps q, k and v: its gradient, and the slope of its input. */
+static void projection_back(const struct block_layout *layout, const struct pass *pass,
+	const struct slopes *slopes, const float *w, float *dw, struct const_rows x,
+	struct const_rows dy, struct rows dx, bool add) {
+	size_t inner = layout->inner;
+	float *map = slopes->maps, *turned = map + 4 * inner;
+
+	turn_blocks(map, w, inner);
+	memset(turned, 0, 4 * inner * sizeof(float));
+	pass->kernels->blocks_of_4_gradient(turned, x, dy, inner, pass->tokens);
+	pass->kernels->blocks_of_4(dx, dy, map, inner, pass->tokens, add);
+	add_turned(dw, turned, inner);
+}
+
 /* q and k came from s, v from a. */
 static void projections_back(const struct xlstm_weights *weights, const struct block_layout *layout,
 	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
 	float *gradient) {
 	static const enum tensor_id ids[3] = { T_Q, T_K, T_V };
 	size_t inner = layout->inner;
-	float *gradients = slopes->maps + 12 * inner;
+	struct const_rows a = { saved->kept.up, 2 * inner }, s = { saved->again.s, inner };
+	struct rows da = { slopes->up, 2 * inner }, ds = { slopes->s, inner };
 
 	for (size_t i = 0; i < 3; i++)
-		turn_blocks(
-			slopes->maps + i * 4 * inner, block_tensor(weights, layout, ids[i]), inner);
-	memset(gradients, 0, 12 * inner * sizeof(float));
-	for (size_t n = 0; n < pass->tokens; n++) {
-		const float *a = saved->kept.up + n * 2 * inner, *s = saved->again.s + n * inner;
-		float *through = slopes->inner;
-		for (size_t i = 0; i < 3; i++) {
-			const float *dy = slopes->qkv + n * 3 * inner + i * inner;
-			pass->kernels->blocks_of_4_gradient(
-				gradients + i * 4 * inner, i < 2 ? s : a, dy, inner);
-			if (i == 2)
-				through = slopes->up + n * 2 * inner;
-			pass->kernels->blocks_of_4(
-				through, dy, slopes->maps + i * 4 * inner, inner);
-			if (i < 2)
-				pass->kernels->add(slopes->s + n * inner, through, inner);
-		}
-	}
-	for (size_t i = 0; i < 3; i++)
-		add_turned(slope_of(gradient, layout, ids[i]), gradients + i * 4 * inner, inner);
+		projection_back(layout, pass, slopes, block_tensor(weights, layout, ids[i]),
+			slope_of(gradient, layout, ids[i]), i < 2 ? s : a,
+			(struct const_rows){ slopes->qkv + i * inner, 3 * inner }, i < 2 ? ds : da,
+			i < 2);
 }
 
 void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mlstm,
@@ -322,17 +325,16 @@ void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mls
 
 	pass_norm(pass, saved.again.u, x, mlstm->norm);
 	before_cell(mlstm, layout, pass, &saved);
-	after_cell(mlstm, layout, pass, &saved);
-	pass_map_gradient(pass, slope_of(gradient, layout, T_DOWN), dy,
-		(struct const_rows){ saved.again.out, inner }, width, inner);
 	pass_map_back(pass, (struct rows){ slopes.out, inner }, dy,
 		block_tensor(weights, layout, T_DOWN), width, inner, false);
 	gate_back(mlstm, layout, pass, &saved, &slopes, gradient);
+	pass_map_gradient(pass, slope_of(gradient, layout, T_DOWN), dy,
+		(struct const_rows){ saved.again.out, inner }, width, inner);
 	cell_back(layout, pass, &saved, &slopes);
 	gate_maps_back(weights, layout, pass, &saved, &slopes, gradient);
 	projections_back(weights, layout, pass, &saved, &slopes, gradient);
 	pass_convolve_back(pass, layout, &mlstm->convolution,
-		(struct const_rows){ saved.kept.up, 2 * inner }, saved.again.c, slopes.s,
+		(struct const_rows){ saved.kept.up, 2 * inner }, saved.again.silu_slopes, slopes.s,
 		(struct rows){ slopes.up, 2 * inner }, gradient);
 	pass_map_gradient(pass, slope_of(gradient, layout, T_UP),
 		(struct const_rows){ slopes.up, 2 * inner },

@@ -78,16 +78,16 @@ static struct conv_window window_of(const struct pass *pass, const struct block_
 }
 
 void pass_convolve(const struct pass *pass, const struct block_layout *layout,
-	const struct convolution *convolution, struct const_rows x, float *c, float *s) {
+	const struct convolution *convolution, struct const_rows x, float *s, float *slopes) {
 	size_t channels = convolution->channels, each = pass->steps * channels;
 
 	for (size_t i = 0; i < pass->series && convolution->taps; i++) {
 		struct conv_window conv = window_of(pass, layout, convolution, x, i);
-		pass->kernels->conv_window(c + i * each, &conv);
+		pass->kernels->conv_window(s + i * each, slopes + i * each, &conv);
 	}
 	for (size_t n = 0; n < pass->tokens && !convolution->taps; n++)
-		memcpy(c + n * channels, x.values + n * x.stride, channels * sizeof(float));
-	pass->kernels->silu(s, c, pass->tokens * channels);
+		pass->kernels->silu_and_slope(
+			s + n * channels, slopes + n * channels, x.values + n * x.stride, channels);
 }
 
 /* The last taps - 1 of what was before the window, [taps - 1, channels], and of the window x. */
@@ -122,13 +122,13 @@ static void add_turned(float *to, const float *from, size_t channels, size_t tap
 }
 
 void pass_convolve_back(const struct pass *pass, const struct block_layout *layout,
-	const struct convolution *convolution, struct const_rows x, const float *c, float *ds,
-	struct rows dx, float *gradient) {
+	const struct convolution *convolution, struct const_rows x, const float *silu_slopes,
+	float *ds, struct rows dx, float *gradient) {
 	const struct kernels *kernels = pass->kernels;
 	size_t channels = convolution->channels, taps = convolution->taps;
 	float *dweight = pass->scratch;
 
-	kernels->silu_backward(ds, c, ds, pass->tokens * channels);
+	kernels->multiply(ds, silu_slopes, pass->tokens * channels);
 	if (!taps) {
 		for (size_t n = 0; n < pass->tokens; n++)
 			kernels->add(dx.values + n * dx.stride, ds + n * channels, channels);

@@ -93,17 +93,16 @@ void end_backward(const struct xlstm_weights *weights, const struct end *end,
 	const struct pass *pass, const float *x, const float *hidden, const float *dy,
 	float *gradient, float *dx, bool add);
 
-/* The convolution and the nonlinearity after it: c [tokens, channels] in between, s after. Without
- * taps c is x. */
+/* s [tokens, channels] = silu(convolution), and the slopes of silu there. Without taps silu(x). */
 void pass_convolve(const struct pass *pass, const struct block_layout *layout,
-	const struct convolution *convolution, struct const_rows x, float *c, float *s);
+	const struct convolution *convolution, struct const_rows x, float *s, float *slopes);
 /* Moves the windows in the states on. */
 void pass_move_windows(
 	const struct pass *pass, const struct block_layout *layout, struct const_rows x);
 /* Given ds (destroyed), adds to dx and to the gradients. */
 void pass_convolve_back(const struct pass *pass, const struct block_layout *layout,
-	const struct convolution *convolution, struct const_rows x, const float *c, float *ds,
-	struct rows dx, float *gradient);
+	const struct convolution *convolution, struct const_rows x, const float *silu_slopes,
+	float *ds, struct rows dx, float *gradient);
 /* Floats that pass_convolve_back takes from the start of the scratch. */
 size_t pass_convolve_scratch(const struct block_layout *layout);
 

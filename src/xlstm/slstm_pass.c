@@ -10,7 +10,7 @@ enum { CELL_ARRAYS = 9 };
 
 struct saved {
 	float *u; /* [tokens, width] normed input */
-	float *c, *s; /* [tokens, width] convolved, before and after silu; unused without taps */
+	float *s, *silu_slopes; /* [tokens, width] convolved, after silu; unused without taps */
 	float *before; /* [tokens, width] hidden values of the step before */
 	float *cells; /* [tokens, CELL_ARRAYS, width] */
 };
@@ -18,9 +18,9 @@ struct saved {
 static struct saved cut(float *memory, size_t width, size_t tokens) {
 	struct saved saved;
 	saved.u = memory;
-	saved.c = saved.u + tokens * width;
-	saved.s = saved.c + tokens * width;
-	saved.before = saved.s + tokens * width;
+	saved.s = saved.u + tokens * width;
+	saved.silu_slopes = saved.s + tokens * width;
+	saved.before = saved.silu_slopes + tokens * width;
 	saved.cells = saved.before + tokens * width;
 	return saved;
 }
@@ -75,7 +75,7 @@ void slstm_forward(const struct slstm *slstm, const struct block_layout *layout,
 	pass_norm(pass, saved.u, x, slstm->norm);
 	if (layout->taps) {
 		struct const_rows u = { saved.u, width };
-		pass_convolve(pass, layout, &slstm->convolution, u, saved.c, saved.s);
+		pass_convolve(pass, layout, &slstm->convolution, u, saved.s, saved.silu_slopes);
 		pass_move_windows(pass, layout, u);
 	}
 	pass_map(pass, (struct rows){ gates, 4 * width }, ADD_BIAS, slstm->bias,
@@ -217,7 +217,7 @@ void slstm_backward(const struct xlstm_weights *weights, const struct slstm *sls
 	gates_back(weights, layout, pass, &saved, &slopes, gradient);
 	if (layout->taps)
 		pass_convolve_back(pass, layout, &slstm->convolution,
-			(struct const_rows){ saved.u, width }, saved.c, slopes.s,
+			(struct const_rows){ saved.u, width }, saved.silu_slopes, slopes.s,
 			(struct rows){ slopes.u, width }, gradient);
 	pass_norm_back(pass, stream, slope_of(gradient, layout, T_NORM), x, slstm->norm, slopes.u);
 }

@@ -20,7 +20,7 @@ struct window_case {
 	struct golden *golden;
 	size_t windows, steps, units;
 	const struct golden_tensor *q, *k, *v, *input, *forget, *target;
-	float *h, *matrix, *normaliser, *stabiliser, *starts, *scratch;
+	float *h, *matrix, *normaliser, *stabiliser, *kept, *scratch;
 	float *dh, *dq, *dk, *dv, *dinput, *dforget;
 };
 
@@ -45,8 +45,7 @@ static void open_case(struct window_case *c, const char *name) {
 	c->matrix = floats(c->windows * c->units * c->units);
 	c->normaliser = floats(c->windows * c->units);
 	c->stabiliser = floats(c->windows);
-	c->starts =
-		floats((c->steps / MLSTM_CHUNK + 1) * mlstm_start_floats(1, c->units, c->units));
+	c->kept = floats((c->steps / MLSTM_CHUNK + 1) * mlstm_kept_floats(c->units, c->units));
 	c->scratch = floats(mlstm_window_scratch(c->units, c->units));
 	c->dh = floats(c->q->count);
 	c->dq = floats(c->q->count);
@@ -57,8 +56,8 @@ static void open_case(struct window_case *c, const char *name) {
 }
 
 static void close_case(struct window_case *c) {
-	float *all[] = { c->h, c->matrix, c->normaliser, c->stabiliser, c->starts, c->scratch,
-		c->dh, c->dq, c->dk, c->dv, c->dinput, c->dforget };
+	float *all[] = { c->h, c->matrix, c->normaliser, c->stabiliser, c->kept, c->scratch, c->dh,
+		c->dq, c->dk, c->dv, c->dinput, c->dforget };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 	golden_close(c->golden);
@@ -136,7 +135,7 @@ static void gradients_equal_the_reference(void **state) {
 		for (size_t w = 0; w < c.windows; w++) {
 			struct mlstm_window window = window_of(&c, w, 0, c.steps);
 			size_t at = w * c.steps * c.units, gate = w * c.steps;
-			window.starts = c.starts;
+			window.kept = c.kept;
 			kernels->mlstm_window(&window);
 			for (size_t j = at; j < at + c.steps * c.units; j++)
 				c.dh[j] = 2 * (c.h[j] - c.target->values[j]);

@@ -4,16 +4,8 @@
 #include "kernels.h"
 #include "moments.h"
 
-/* silu(x) and its derivative. */
-static inline vec silu_and_slope(vec x, vec *ret_slope) {
-	vec s = vec_sigmoid(x);
-	vec y = vec_max(vec_all(-128.0f), x) * s;
-	*ret_slope = s + y * (1.0f - s);
-	return y;
-}
-
 /* gelu(x) = x Phi(x) and its derivative Phi(x) + x phi(x). */
-static inline vec gelu_and_slope(vec x, vec *ret_slope) {
+static inline vec vec_gelu_and_slope(vec x, vec *ret_slope) {
 	x = vec_max(vec_all(-14.5f), x);
 	vec a = vec_min(vec_all(14.5f), vec_abs(x));
 	vec density = vec_exp(a * a * -0.5f);
@@ -22,15 +14,6 @@ static inline vec gelu_and_slope(vec x, vec *ret_slope) {
 	vec bounded = vec_min(vec_all(14.5f), x);
 	*ret_slope = distribution + bounded * density * 0.398942280f;
 	return x * distribution;
-}
-
-void KERNEL(silu_backward)(float *dx, const float *x, const float *dy, size_t width) {
-	for (size_t i = 0; i < width; i += LANES) {
-		size_t left = width - i;
-		vec slope;
-		silu_and_slope(vec_load_up_to(x + i, left), &slope);
-		vec_store_up_to(dx + i, vec_load_up_to(dy + i, left) * slope, left);
-	}
 }
 
 void KERNEL(relu_backward)(float *dx, const float *y, const float *dy, size_t width) {
@@ -47,7 +30,8 @@ void KERNEL(relu_backward)(float *dx, const float *y, const float *dy, size_t wi
 		const float *factor, const float *dy, size_t width) {                              \
 		for (size_t i = 0; i < width; i += LANES) {                                        \
 			size_t left = width - i;                                                   \
-			vec slope, gate = name##_and_slope(vec_load_up_to(x + i, left), &slope);   \
+			vec slope, gate = vec_##name##_and_slope(                                  \
+					   vec_load_up_to(x + i, left), &slope);                   \
 			vec d = vec_load_up_to(dy + i, left);                                      \
 			vec through = d * vec_load_up_to(factor + i, left) * slope;                \
 			vec_store_up_to(dfactor + i, d * gate, left);                              \
@@ -58,16 +42,18 @@ void KERNEL(relu_backward)(float *dx, const float *y, const float *dy, size_t wi
 TIMES_BACKWARD(gelu)
 TIMES_BACKWARD(silu)
 
-void KERNEL(skip_and_gate_backward)(float *dh, float *ds, float *dz, float *dskip, const float *h,
-	const float *skip, const float *s, const float *z, const float *dy, size_t width) {
+void KERNEL(skip_and_gate_backward)(float *y, float *dh, float *ds, float *dz, float *dskip,
+	const float *h, const float *skip, const float *s, const float *z, const float *dy,
+	size_t width) {
 	for (size_t i = 0; i < width; i += LANES) {
 		size_t left = width - i;
-		vec slope, gate = silu_and_slope(vec_load_up_to(z + i, left), &slope);
+		vec slope, gate = vec_silu_and_slope(vec_load_up_to(z + i, left), &slope);
 		vec d = vec_load_up_to(dy + i, left), factor = vec_load_up_to(skip + i, left);
 		vec shortcut = vec_load_up_to(s + i, left);
 		vec sum = vec_load_up_to(h + i, left) + factor * shortcut;
 		vec through = d * gate;
 		vec slope_of_skip = vec_load_up_to(dskip + i, left) + through * shortcut;
+		vec_store_up_to(y + i, sum * gate, left);
 		vec_store_up_to(dz + i, d * sum * slope, left);
 		vec_store_up_to(dh + i, through, left);
 		vec_store_up_to(ds + i, through * factor, left);
@@ -77,11 +63,12 @@ void KERNEL(skip_and_gate_backward)(float *dh, float *ds, float *dz, float *dski
 
 /* With u = (x - mean) * scale and g = dy * (1 + gain):
  * dx = scale * (g - mean(g) - u * mean(g * u)). */
-static void group_backward(float *dx, float *dgain, const float *x, const float *gain,
-	const float *dy, size_t group, float epsilon) {
+static inline __attribute__((always_inline)) void norm_group(float *dx, float *dgain,
+	const float *x, const float *gain, const float *dy, const size_t group, float epsilon) {
 	struct moments moments = moments_of(x, group, epsilon);
 	vec sum = { 0 }, product = { 0 };
 
+#pragma GCC unroll 8
 	for (size_t i = 0; i < group; i += LANES) {
 		size_t left = group - i;
 		vec d = vec_load_up_to(dy + i, left);
@@ -92,6 +79,7 @@ static void group_backward(float *dx, float *dgain, const float *x, const float 
 		product += g * u;
 	}
 	float mean_g = vec_sum(sum) / (float)group, mean_gu = vec_sum(product) / (float)group;
+#pragma GCC unroll 8
 	for (size_t i = 0; i < group; i += LANES) {
 		size_t left = group - i;
 		vec d = vec_load_up_to(dy + i, left);
@@ -103,10 +91,11 @@ static void group_backward(float *dx, float *dgain, const float *x, const float 
 }
 
 /* With u = x * scale and g = dy * gain: dx = scale * (g - u * mean(g * u)). */
-static void rms_group_backward(float *dx, float *dgain, const float *x, const float *gain,
-	const float *dy, size_t group, float epsilon) {
+static inline __attribute__((always_inline)) void rms_norm_group(float *dx, float *dgain,
+	const float *x, const float *gain, const float *dy, const size_t group, float epsilon) {
 	vec product = { 0 };
-	float scale = 1.0f / sqrtf(squares_around(0.0f, x, group) / (float)group + epsilon);
+	float scale = rms_scale(x, group, epsilon);
+#pragma GCC unroll 8
 	for (size_t i = 0; i < group; i += LANES) {
 		size_t left = group - i;
 		vec d = vec_load_up_to(dy + i, left), u = vec_load_up_to(x + i, left) * scale;
@@ -114,6 +103,7 @@ static void rms_group_backward(float *dx, float *dgain, const float *x, const fl
 		product += d * vec_load_up_to(gain + i, left) * u;
 	}
 	float mean = vec_sum(product) / (float)group;
+#pragma GCC unroll 8
 	for (size_t i = 0; i < group; i += LANES) {
 		size_t left = group - i;
 		vec g = vec_load_up_to(dy + i, left) * vec_load_up_to(gain + i, left);
@@ -123,29 +113,49 @@ static void rms_group_backward(float *dx, float *dgain, const float *x, const fl
 	}
 }
 
-void KERNEL(rms_norm_backward)(float *dx, float *dgain, const float *x, const float *gain,
-	const float *dy, size_t width, size_t group, float epsilon) {
-	for (size_t at = 0; at < width; at += group)
-		rms_group_backward(dx + at, dgain + at, x + at, gain + at, dy + at, group, epsilon);
+#define GROUP_BACKWARD(name)                                                                       \
+	void KERNEL(name##_backward)(float *dx, float *dgain, const float *x, const float *gain,   \
+		const float *dy, size_t width, size_t group, float epsilon) {                      \
+		EACH_GROUP(name##_AT)                                                              \
+	}
+#define norm_AT(size) norm_group(dx + at, dgain + at, x + at, gain + at, dy + at, size, epsilon)
+#define rms_norm_AT(size)                                                                          \
+	rms_norm_group(dx + at, dgain + at, x + at, gain + at, dy + at, size, epsilon)
+
+GROUP_BACKWARD(norm)
+GROUP_BACKWARD(rms_norm)
+
+static inline __attribute__((always_inline)) void column_of_blocks_gradient(float *dw,
+	struct const_rows x, struct const_rows dy, size_t width, size_t rows, const size_t left) {
+	vec sum[4] = { 0 };
+	for (size_t row = 0; row < rows; row++) {
+		vec in = vec_load_up_to(x.values + row * x.stride, left);
+		vec d = vec_load_up_to(dy.values + row * dy.stride, left);
+		sum[0] += d * vec_spread_of_4(in, 0);
+		sum[1] += d * vec_spread_of_4(in, 1);
+		sum[2] += d * vec_spread_of_4(in, 2);
+		sum[3] += d * vec_spread_of_4(in, 3);
+	}
+#pragma GCC unroll 4
+	for (size_t j = 0; j < 4; j++)
+		vec_store_up_to(
+			dw + j * width, vec_load_up_to(dw + j * width, left) + sum[j], left);
 }
 
-void KERNEL(norm_backward)(float *dx, float *dgain, const float *x, const float *gain,
-	const float *dy, size_t width, size_t group, float epsilon) {
-	for (size_t at = 0; at < width; at += group)
-		group_backward(dx + at, dgain + at, x + at, gain + at, dy + at, group, epsilon);
-}
+/* Few rows at a time, so that their lines stay in the first cache from column to column. */
+enum { ROWS_OF_BLOCKS = 8 };
 
-void KERNEL(blocks_of_4_gradient)(float *dw, const float *x, const float *dy, size_t width) {
-	for (size_t i = 0; i < width; i += LANES) {
-		size_t left = width - i;
-		vec in = vec_load_up_to(x + i, left), d = vec_load_up_to(dy + i, left);
-#define SPREAD(j)                                                                                  \
-	vec_store_up_to(dw + j * width + i,                                                        \
-		vec_load_up_to(dw + j * width + i, left) + d * vec_spread_of_4(in, j), left)
-		SPREAD(0);
-		SPREAD(1);
-		SPREAD(2);
-		SPREAD(3);
-#undef SPREAD
+void KERNEL(blocks_of_4_gradient)(
+	float *dw, struct const_rows x, struct const_rows dy, size_t width, size_t rows) {
+	for (size_t row = 0; row < rows; row += ROWS_OF_BLOCKS) {
+		size_t some = rows - row < ROWS_OF_BLOCKS ? rows - row : ROWS_OF_BLOCKS;
+		for (size_t i = 0; i < width; i += LANES) {
+			struct const_rows in = { x.values + row * x.stride + i, x.stride };
+			struct const_rows out = { dy.values + row * dy.stride + i, dy.stride };
+			if (width - i < LANES)
+				column_of_blocks_gradient(dw + i, in, out, width, some, width - i);
+			else
+				column_of_blocks_gradient(dw + i, in, out, width, some, LANES);
+		}
 	}
 }

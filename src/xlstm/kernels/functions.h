@@ -86,6 +86,14 @@ static inline vec vec_silu(vec x) {
 	return vec_max(vec_all(-128.0f), x) * vec_sigmoid(x);
 }
 
+/* silu(x) and its derivative. */
+static inline vec vec_silu_and_slope(vec x, vec *ret_slope) {
+	vec s = vec_sigmoid(x);
+	vec y = vec_max(vec_all(-128.0f), x) * s;
+	*ret_slope = s + y * (1.0f - s);
+	return y;
+}
+
 /* (e^2x - 1) / (e^2x + 1), with the numerator free of cancellation around zero. */
 static inline vec vec_tanh(vec x) {
 	vec r, doubled = x + x;

@@ -115,26 +115,28 @@ struct mlstm_window {
 	struct const_rows input_gate, forget_gate; /* [steps, H] before their nonlinearity */
 	struct rows h; /* [steps, H * w] out */
 	float *matrix, *normaliser, *stabiliser; /* state as in struct mlstm_step, in and out */
-	float *starts; /* [chunks, mlstm_start_floats()] states before each chunk; NULL: not kept */
+	float *kept; /* [chunks, heads, mlstm_kept_floats()] for the way back; NULL: not wanted */
 	float *scratch; /* mlstm_window_scratch() */
 };
 
-/* Backward: h is read, and so is what starts holds; matrix, normaliser and stabiliser are not. */
+/* Backward: h and kept are read; gates, matrix, normaliser and stabiliser are not. */
 struct mlstm_window_slope {
 	struct const_rows h; /* [steps, H * w] gradient that comes in */
 	struct rows q, k, v; /* out */
 	struct rows input_gate, forget_gate; /* [steps, H] out */
 };
 
-static inline size_t mlstm_start_floats(size_t heads, size_t keys, size_t values) {
-	return heads * (keys * values + keys + 1);
+/* The state before the chunk, and the weights and scores inside of it. */
+static inline size_t mlstm_kept_floats(size_t keys, size_t values) {
+	return (keys * values + keys + 1 + 2 * MLSTM_CHUNK * MLSTM_CHUNK + 5 * MLSTM_CHUNK + 15) /
+	       16 * 16;
 }
 
 /* Enough for either direction. */
 static inline size_t mlstm_window_scratch(size_t keys, size_t values) {
 	size_t widest = keys > values ? keys : values;
-	return 2 * keys * values + MLSTM_CHUNK * (2 * keys + 2 * values + widest + 6) + keys +
-	       3 * MLSTM_CHUNK * MLSTM_CHUNK + 14 * 16;
+	return 2 * keys * values + MLSTM_CHUNK * (2 * keys + 2 * values + widest + 1) + keys +
+	       MLSTM_CHUNK * MLSTM_CHUNK + mlstm_kept_floats(keys, values) + 12 * 16;
 }
 
 /* The convolution of one series over a window of steps. */
@@ -145,79 +147,83 @@ struct conv_window {
 	const float *weight, *bias; /* as in struct conv_step */
 };
 
-#define KERNEL_LIST(X)                                                                               \
+#define KERNEL_LIST(X)                                                                                    \
 	/* y [rows, outputs] = addend + x [rows, inputs] * W'. Rows lie y_stride and x_stride      \
-	 * floats apart. Each output is one sum in the order of the columns. */ \
-	X(matmul, (float *y, size_t y_stride, enum addend addend, const float *bias,                 \
-			  const float *x, size_t x_stride, size_t rows, const struct panels *w))     \
+	 * floats apart. Each output is one sum in the order of the columns. */      \
+	X(matmul, (float *y, size_t y_stride, enum addend addend, const float *bias,                      \
+			  const float *x, size_t x_stride, size_t rows, const struct panels *w))          \
 	/* y = (x - mean) / sqrt(variance + epsilon) * (1 + gain), mean and variance over each     \
-	 * group of `group` values of a row [width]. y may be x. */ \
-	X(norm, (float *y, const float *x, const float *gain, size_t width, size_t group,            \
-			float epsilon))                                                              \
-	/* The same with y = x / sqrt(mean of squares + epsilon) * gain. */                          \
-	X(rms_norm, (float *y, const float *x, const float *gain, size_t width, size_t group,        \
-			    float epsilon))                                                          \
-	/* y [channels] = silu(convolution); taps is at least 1. */                                  \
-	X(conv_silu, (float *y, const float *x, const struct conv_step *step))                       \
-	/* y [width] = W x with W block-diagonal, blocks of 4 x 4, given as w [4, width]:          \
-	 * w[j][4 b + r] multiplies x[4 b + j] into y[4 b + r]. */ \
-	X(blocks_of_4, (float *y, const float *x, const float *w, size_t width))                     \
-	/* h [H, w] = the new hidden values, before the norm. */                                     \
-	X(mlstm_cell, (float *h, const struct mlstm_step *step))                                     \
-	X(slstm_cell, (const struct slstm_step *step))                                               \
-	/* y = (h + skip * s) * silu(z) */                                                           \
-	X(skip_and_gate, (float *y, const float *h, const float *skip, const float *s,               \
-				 const float *z, size_t width))                                      \
-	/* y = gelu(x) * factor */                                                                   \
-	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))                 \
-	/* y = silu(x) * factor */                                                                   \
-	X(silu_times, (float *y, const float *x, const float *factor, size_t width))                 \
-	/* y [rows, columns] (+)= a [rows, inner] * b [inner, columns], a in any order. */           \
-	X(product, (struct rows y, struct strided a, struct const_rows b, size_t rows,               \
-			   size_t inner, size_t columns, bool add))                                  \
-	/* Given dy, adds to dx and dgain. */                                                        \
-	X(norm_backward, (float *dx, float *dgain, const float *x, const float *gain,                \
-				 const float *dy, size_t width, size_t group, float epsilon))        \
-	X(rms_norm_backward, (float *dx, float *dgain, const float *x, const float *gain,            \
-				     const float *dy, size_t width, size_t group, float epsilon))    \
-	/* dx = dy * silu'(x) */                                                                     \
-	X(silu_backward, (float *dx, const float *x, const float *dy, size_t width))                 \
-	/* dx and dfactor from dy. */                                                                \
-	X(gelu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,      \
-				       const float *dy, size_t width))                               \
-	X(silu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,      \
-				       const float *dy, size_t width))                               \
-	/* dx = dy where y = relu(x) is not 0 */                                                     \
-	X(relu_backward, (float *dx, const float *y, const float *dy, size_t width))                 \
-	/* dh, ds and dz from dy; adds to dskip. */                                                  \
-	X(skip_and_gate_backward,                                                                    \
-		(float *dh, float *ds, float *dz, float *dskip, const float *h, const float *skip,   \
-			const float *s, const float *z, const float *dy, size_t width))              \
-	/* dw [4, width] += outer products within the blocks. */                                     \
-	X(blocks_of_4_gradient, (float *dw, const float *x, const float *dy, size_t width))          \
-	/* y [steps, channels] = convolution, nothing after it. */                                   \
-	X(conv_window, (float *y, const struct conv_window *conv))                                   \
-	/* Adds to dx [steps, channels], dweight [taps, channels] and dbias. */                      \
-	X(conv_window_backward, (struct rows dx, float *dweight, float *dbias, const float *dy,      \
-					const struct conv_window *conv))                             \
-	X(slstm_cell_saving, (const struct slstm_step *step, const struct slstm_saved *saved))       \
-	X(slstm_cell_backward,                                                                       \
-		(const struct slstm_slope *slope, const struct slstm_saved *saved, size_t units))    \
-	X(mlstm_window, (const struct mlstm_window *window))                                         \
-	X(mlstm_window_backward,                                                                     \
-		(const struct mlstm_window *window, const struct mlstm_window_slope *slope))         \
-	/* Between floats and bfloat16, to the nearest. */                                           \
-	X(widen, (float *y, const uint16_t *x, size_t count))                                        \
-	X(narrow, (uint16_t * y, const float *x, size_t count))                                      \
-	/* y += x */                                                                                 \
-	X(add, (float *y, const float *x, size_t width))                                             \
-	X(exp, (float *y, const float *x, size_t count))                                             \
-	X(log1p, (float *y, const float *x, size_t count)) /* 0 <= x <= 1 */                         \
-	X(log_sigmoid, (float *y, const float *x, size_t count))                                     \
-	X(sigmoid, (float *y, const float *x, size_t count))                                         \
-	X(tanh, (float *y, const float *x, size_t count))                                            \
-	X(relu, (float *y, const float *x, size_t count))                                            \
-	X(silu, (float *y, const float *x, size_t count))                                            \
+	 * group of `group` values of a row [width]. y may be x. */      \
+	X(norm, (float *y, const float *x, const float *gain, size_t width, size_t group,                 \
+			float epsilon))                                                                   \
+	/* The same with y = x / sqrt(mean of squares + epsilon) * gain. */                               \
+	X(rms_norm, (float *y, const float *x, const float *gain, size_t width, size_t group,             \
+			    float epsilon))                                                               \
+	/* y [channels] = silu(convolution); taps is at least 1. */                                       \
+	X(conv_silu, (float *y, const float *x, const struct conv_step *step))                            \
+	/* y [rows, width] (+)= W x for each row, W block-diagonal with blocks of 4 x 4, given as w     \
+	 * [4, width]: w[j][4 b + r] multiplies x[4 b + j] into y[4 b + r]. */ \
+	X(blocks_of_4, (struct rows y, struct const_rows x, const float *w, size_t width,                 \
+			       size_t rows, bool add))                                                    \
+	/* h [H, w] = the new hidden values, before the norm. */                                          \
+	X(mlstm_cell, (float *h, const struct mlstm_step *step))                                          \
+	X(slstm_cell, (const struct slstm_step *step))                                                    \
+	/* y = (h + skip * s) * silu(z) */                                                                \
+	X(skip_and_gate, (float *y, const float *h, const float *skip, const float *s,                    \
+				 const float *z, size_t width))                                           \
+	/* y = gelu(x) * factor */                                                                        \
+	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))                      \
+	/* y = silu(x) * factor */                                                                        \
+	X(silu_times, (float *y, const float *x, const float *factor, size_t width))                      \
+	/* y [rows, columns] (+)= a [rows, inner] * b [inner, columns], a in any order. */                \
+	X(product, (struct rows y, struct strided a, struct const_rows b, size_t rows,                    \
+			   size_t inner, size_t columns, bool add))                                       \
+	/* Given dy, adds to dx and dgain. */                                                             \
+	X(norm_backward, (float *dx, float *dgain, const float *x, const float *gain,                     \
+				 const float *dy, size_t width, size_t group, float epsilon))             \
+	X(rms_norm_backward, (float *dx, float *dgain, const float *x, const float *gain,                 \
+				     const float *dy, size_t width, size_t group, float epsilon))         \
+	/* dx and dfactor from dy. */                                                                     \
+	X(gelu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,           \
+				       const float *dy, size_t width))                                    \
+	X(silu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,           \
+				       const float *dy, size_t width))                                    \
+	/* dx = dy where y = relu(x) is not 0 */                                                          \
+	X(relu_backward, (float *dx, const float *y, const float *dy, size_t width))                      \
+	/* dh, ds and dz from dy, and y once more; adds to dskip. */                                      \
+	X(skip_and_gate_backward, (float *y, float *dh, float *ds, float *dz, float *dskip,               \
+					  const float *h, const float *skip, const float *s,              \
+					  const float *z, const float *dy, size_t width))                 \
+	/* dw [4, width] += outer products within the blocks, of each row. */                             \
+	X(blocks_of_4_gradient,                                                                           \
+		(float *dw, struct const_rows x, struct const_rows dy, size_t width, size_t rows))        \
+	/* s [steps, channels] = silu(convolution), and the slopes of silu there. */                      \
+	X(conv_window, (float *s, float *slopes, const struct conv_window *conv))                         \
+	/* The same without a convolution. */                                                             \
+	X(silu_and_slope, (float *s, float *slopes, const float *x, size_t count))                        \
+	/* y *= x */                                                                                      \
+	X(multiply, (float *y, const float *x, size_t count))                                             \
+	/* Adds to dx [steps, channels], dweight [taps, channels] and dbias; dy before silu. */           \
+	X(conv_window_backward, (struct rows dx, float *dweight, float *dbias, const float *dy,           \
+					const struct conv_window *conv))                                  \
+	X(slstm_cell_saving, (const struct slstm_step *step, const struct slstm_saved *saved))            \
+	X(slstm_cell_backward,                                                                            \
+		(const struct slstm_slope *slope, const struct slstm_saved *saved, size_t units))         \
+	X(mlstm_window, (const struct mlstm_window *window))                                              \
+	X(mlstm_window_backward,                                                                          \
+		(const struct mlstm_window *window, const struct mlstm_window_slope *slope))              \
+	/* Between floats and bfloat16, to the nearest. */                                                \
+	X(widen, (float *y, const uint16_t *x, size_t count))                                             \
+	X(narrow, (uint16_t * y, const float *x, size_t count))                                           \
+	/* y += x */                                                                                      \
+	X(add, (float *y, const float *x, size_t width))                                                  \
+	X(exp, (float *y, const float *x, size_t count))                                                  \
+	X(log1p, (float *y, const float *x, size_t count)) /* 0 <= x <= 1 */                              \
+	X(log_sigmoid, (float *y, const float *x, size_t count))                                          \
+	X(sigmoid, (float *y, const float *x, size_t count))                                              \
+	X(tanh, (float *y, const float *x, size_t count))                                                 \
+	X(relu, (float *y, const float *x, size_t count))                                                 \
+	X(silu, (float *y, const float *x, size_t count))                                                 \
 	X(gelu, (float *y, const float *x, size_t count))
 
 struct kernels {

@@ -22,6 +22,17 @@
 
 enum { CHUNK = MLSTM_CHUNK };
 
+/* What the way back needs again. */
+struct kept {
+	float *reach; /* [CHUNK, CHUNK] P over the root, zero above the diagonal */
+	float *scores; /* [CHUNK, CHUNK] S; only up to the end of a row's band */
+	float *input, *forget; /* [CHUNK] pre-activations, gathered */
+	float *rho; /* [CHUNK] */
+	float *weight; /* [CHUNK] h = num * weight */
+	float *gain; /* [CHUNK] 1 where |dot| is what divides, with its sign */
+	float *matrix, *normaliser, *stabiliser; /* before the chunk */
+};
+
 /* One head in one chunk. */
 struct chunk {
 	size_t keys, values; /* width of a key and of a value */
@@ -30,13 +41,8 @@ struct chunk {
 	struct const_rows q, k, v, input_gate, forget_gate;
 	struct rows h;
 	float *matrix, *normaliser, *stabiliser; /* before the chunk */
+	struct kept kept;
 	/* scratch */
-	float *input, *forget; /* [CHUNK] pre-activations, gathered */
-	float *reach; /* [CHUNK, CHUNK] P over the root, zero above the diagonal */
-	float *scores; /* [CHUNK, CHUNK] S; only up to the end of a row's band */
-	float *rho; /* [CHUNK] */
-	float *weight; /* [CHUNK] h = num * weight */
-	float *gain; /* [CHUNK] 1 where |dot| is what divides, with its sign */
 	float *turned; /* [max(keys, values), CHUNK] */
 	float *carried_keys; /* [CHUNK, keys] k times the last row of P */
 	float *queries; /* [CHUNK, keys] rho q */
@@ -80,7 +86,7 @@ static inline void add_scaled(
 }
 
 /* y (+)= a b */
-static inline void multiply(struct rows y, struct strided a, struct const_rows b, size_t rows,
+static inline void matrix_product(struct rows y, struct strided a, struct const_rows b, size_t rows,
 	size_t inner, size_t columns, bool add) {
 	KERNEL(product)(y, a, b, rows, inner, columns, add);
 }
@@ -100,7 +106,7 @@ static inline void multiply_to_lower(
 	float *y, struct const_rows a, struct const_rows b, size_t steps, size_t inner) {
 	for (size_t i = 0; i < steps; i += BAND) {
 		size_t rows = band_rows(steps, i);
-		multiply((struct rows){ y + i * CHUNK, CHUNK },
+		matrix_product((struct rows){ y + i * CHUNK, CHUNK },
 			(struct strided){ a.values + i * a.stride, a.stride, 1 }, b, rows, inner,
 			i + rows, false);
 	}
@@ -111,7 +117,7 @@ static inline void multiply_lower(
 	struct rows y, const float *a, struct const_rows b, size_t steps, size_t columns) {
 	for (size_t i = 0; i < steps; i += BAND) {
 		size_t rows = band_rows(steps, i);
-		multiply((struct rows){ y.values + i * y.stride, y.stride },
+		matrix_product((struct rows){ y.values + i * y.stride, y.stride },
 			(struct strided){ a + i * CHUNK, CHUNK, 1 }, b, rows, i + rows, columns,
 			false);
 	}
@@ -121,7 +127,7 @@ static inline void multiply_lower(
 static inline void multiply_lower_turned(
 	struct rows y, const float *a, struct const_rows b, size_t steps, size_t columns) {
 	for (size_t i = 0; i < steps; i += BAND)
-		multiply((struct rows){ y.values + i * y.stride, y.stride },
+		matrix_product((struct rows){ y.values + i * y.stride, y.stride },
 			(struct strided){ a + i * CHUNK + i, 1, CHUNK },
 			(struct const_rows){ b.values + i * b.stride, b.stride },
 			band_rows(steps, i), steps - i, columns, false);
@@ -131,14 +137,8 @@ static inline void multiply_lower_turned(
 struct chunk KERNEL(chunk_of)(
 	const struct mlstm_window *window, size_t head, size_t first, struct scratch scratch);
 
-/* All but the way out: weights, scores and what divides. */
-void KERNEL(chunk_prepare)(struct chunk *chunk);
-
-/* States before a chunk: all matrices, all normalisers, all stabilisers. */
-static inline float *start_of(const struct mlstm_window *window, size_t first) {
-	return window->starts +
-	       first / CHUNK * mlstm_start_floats(window->heads, window->keys, window->values);
-}
+/* k times the last row of P and rho q. */
+void KERNEL(scale_keys_and_queries)(const struct chunk *chunk);
 
 /* [rows, columns] to [columns, to_stride]. */
 void KERNEL(turn)(float *to, size_t to_stride, struct const_rows from, size_t rows, size_t columns);

@@ -7,18 +7,28 @@
 #include <math.h>
 #include <string.h>
 
-static void cut(struct chunk *chunk, struct scratch *scratch) {
-	size_t widest = chunk->keys > chunk->values ? chunk->keys : chunk->values;
-	chunk->input = take(scratch, CHUNK);
-	chunk->forget = take(scratch, CHUNK);
-	chunk->rho = take(scratch, 3 * CHUNK);
-	chunk->weight = chunk->rho + CHUNK;
-	chunk->gain = chunk->weight + CHUNK;
-	chunk->reach = take(scratch, CHUNK * CHUNK);
-	chunk->scores = take(scratch, CHUNK * CHUNK);
-	chunk->turned = take(scratch, CHUNK * widest);
-	chunk->carried_keys = take(scratch, CHUNK * chunk->keys);
-	chunk->queries = take(scratch, CHUNK * chunk->keys);
+static struct kept cut_kept(float *at, size_t keys, size_t values) {
+	struct kept kept;
+	kept.reach = at;
+	kept.scores = kept.reach + CHUNK * CHUNK;
+	kept.input = kept.scores + CHUNK * CHUNK;
+	kept.forget = kept.input + CHUNK;
+	kept.rho = kept.forget + CHUNK;
+	kept.weight = kept.rho + CHUNK;
+	kept.gain = kept.weight + CHUNK;
+	kept.matrix = kept.gain + CHUNK;
+	kept.normaliser = kept.matrix + keys * values;
+	kept.stabiliser = kept.normaliser + keys;
+	return kept;
+}
+
+/* Where the window keeps nothing, there is room in the scratch memory. */
+static struct kept kept_of(
+	const struct mlstm_window *window, size_t head, size_t first, struct scratch *scratch) {
+	size_t each = mlstm_kept_floats(window->keys, window->values);
+	float *at = window->kept ? window->kept + (first / CHUNK * window->heads + head) * each
+				 : take(scratch, each);
+	return cut_kept(at, window->keys, window->values);
 }
 
 struct chunk KERNEL(chunk_of)(
@@ -40,7 +50,11 @@ struct chunk KERNEL(chunk_of)(
 		.normaliser = window->normaliser + key,
 		.stabiliser = window->stabiliser + head,
 	};
-	cut(&chunk, &scratch);
+	size_t widest = chunk.keys > chunk.values ? chunk.keys : chunk.values;
+	chunk.kept = kept_of(window, head, first, &scratch);
+	chunk.turned = take(&scratch, CHUNK * widest);
+	chunk.carried_keys = take(&scratch, CHUNK * chunk.keys);
+	chunk.queries = take(&scratch, CHUNK * chunk.keys);
 	return chunk;
 }
 
@@ -59,31 +73,31 @@ static void weigh(struct chunk *chunk) {
 	size_t steps = chunk->steps;
 
 	for (size_t j = 0; j < steps; j++) {
-		chunk->forget[j] = chunk->forget_gate.values[j * chunk->forget_gate.stride];
-		chunk->input[j] = chunk->input_gate.values[j * chunk->input_gate.stride];
+		chunk->kept.forget[j] = chunk->forget_gate.values[j * chunk->forget_gate.stride];
+		chunk->kept.input[j] = chunk->input_gate.values[j * chunk->input_gate.stride];
 	}
-	KERNEL(log_sigmoid)(logs, chunk->forget, steps);
+	KERNEL(log_sigmoid)(logs, chunk->kept.forget, steps);
 	if (chunk->logistic)
-		KERNEL(log_sigmoid)(inputs, chunk->input, steps);
+		KERNEL(log_sigmoid)(inputs, chunk->kept.input, steps);
 	else
-		memcpy(inputs, chunk->input, steps * sizeof(float));
+		memcpy(inputs, chunk->kept.input, steps * sizeof(float));
 	for (size_t j = 0; j < steps; j++) {
-		float *row = chunk->reach + j * CHUNK;
+		float *row = chunk->kept.reach + j * CHUNK;
 		sum += logs[j];
 		b[j] = inputs[j] - sum;
 		most = chunk->logistic ? -sum : fmax(most, b[j]);
 		for (size_t r = 0; r <= j; r++)
 			row[r] = (float)(b[r] - most);
-		chunk->rho[j] = (float)(start - most);
+		chunk->kept.rho[j] = (float)(start - most);
 		chunk->end = sum + most;
-		chunk->weight[j] = (float)fmin(chunk->end, 0);
-		chunk->gain[j] = (float)-fmax(chunk->end, 0);
+		chunk->kept.weight[j] = (float)fmin(chunk->end, 0);
+		chunk->kept.gain[j] = (float)-fmax(chunk->end, 0);
 	}
 	for (size_t j = 0; j < steps; j++)
-		weigh_row(chunk->reach + j * CHUNK, j, over_root);
-	KERNEL(exp)(chunk->rho, chunk->rho, steps);
-	KERNEL(exp)(chunk->weight, chunk->weight, steps);
-	KERNEL(exp)(chunk->gain, chunk->gain, steps);
+		weigh_row(chunk->kept.reach + j * CHUNK, j, over_root);
+	KERNEL(exp)(chunk->kept.rho, chunk->kept.rho, steps);
+	KERNEL(exp)(chunk->kept.weight, chunk->kept.weight, steps);
+	KERNEL(exp)(chunk->kept.gain, chunk->kept.gain, steps);
 }
 
 typedef float quad __attribute__((vector_size(16)));
@@ -137,26 +151,26 @@ float KERNEL(dot_product)(const float *a, const float *b, size_t count) {
 	return vec_sum(products(a, b, count));
 }
 
-static void scale_keys_and_queries(const struct chunk *chunk) {
-	const float *carry = chunk->reach + (chunk->steps - 1) * CHUNK;
+void KERNEL(scale_keys_and_queries)(const struct chunk *chunk) {
+	const float *carry = chunk->kept.reach + (chunk->steps - 1) * CHUNK;
 	size_t keys = chunk->keys;
 
 	for (size_t j = 0; j < chunk->steps; j++) {
 		scale_to(chunk->carried_keys + j * keys, chunk->k.values + j * chunk->k.stride,
 			carry[j], keys);
 		scale_to(chunk->queries + j * keys, chunk->q.values + j * chunk->q.stride,
-			chunk->rho[j], keys);
+			chunk->kept.rho[j], keys);
 	}
 }
 
 static void score(const struct chunk *chunk) {
 	size_t steps = chunk->steps;
 	KERNEL(turn)(chunk->turned, CHUNK, chunk->k, steps, chunk->keys);
-	multiply_to_lower(chunk->scores, chunk->q, (struct const_rows){ chunk->turned, CHUNK },
+	multiply_to_lower(chunk->kept.scores, chunk->q, (struct const_rows){ chunk->turned, CHUNK },
 		steps, chunk->keys);
 	for (size_t j = 0; j < steps; j++) {
-		float *scores = chunk->scores + j * CHUNK;
-		const float *reach = chunk->reach + j * CHUNK;
+		float *scores = chunk->kept.scores + j * CHUNK;
+		const float *reach = chunk->kept.reach + j * CHUNK;
 		for (size_t r = 0; r < j / BAND * BAND + BAND; r++)
 			scores[r] *= reach[r];
 	}
@@ -165,39 +179,32 @@ static void score(const struct chunk *chunk) {
 /* From s and floor the factor on num and the sign that its gradient takes. */
 static void divide(const struct chunk *chunk) {
 	for (size_t j = 0; j < chunk->steps; j++) {
-		float s = chunk->weight[j], floor = chunk->gain[j];
+		float s = chunk->kept.weight[j], floor = chunk->kept.gain[j];
 		vec sum =
 			products(chunk->queries + j * chunk->keys, chunk->normaliser, chunk->keys);
 		for (size_t r = 0; r <= j; r += LANES)
-			sum += vec_load(chunk->scores + j * CHUNK + r);
+			sum += vec_load(chunk->kept.scores + j * CHUNK + r);
 		float dot = vec_sum(sum), size = fabsf(dot) * s;
-		chunk->weight[j] = s / (fmaxf(size, floor) + 1e-6f * s);
-		chunk->gain[j] = size > floor ? copysignf(1.0f, dot) : 0.0f;
+		chunk->kept.weight[j] = s / (fmaxf(size, floor) + 1e-6f * s);
+		chunk->kept.gain[j] = size > floor ? copysignf(1.0f, dot) : 0.0f;
 	}
-}
-
-void KERNEL(chunk_prepare)(struct chunk *chunk) {
-	weigh(chunk);
-	scale_keys_and_queries(chunk);
-	score(chunk);
-	divide(chunk);
 }
 
 static void read_out(const struct chunk *chunk) {
 	size_t steps = chunk->steps, values = chunk->values;
-	multiply_lower(chunk->h, chunk->scores, chunk->v, steps, values);
-	multiply(chunk->h, (struct strided){ chunk->queries, chunk->keys, 1 },
+	multiply_lower(chunk->h, chunk->kept.scores, chunk->v, steps, values);
+	matrix_product(chunk->h, (struct strided){ chunk->queries, chunk->keys, 1 },
 		(struct const_rows){ chunk->matrix, values }, steps, chunk->keys, values, true);
 	for (size_t j = 0; j < steps; j++)
-		scale(chunk->h.values + j * chunk->h.stride, chunk->weight[j], values);
+		scale(chunk->h.values + j * chunk->h.stride, chunk->kept.weight[j], values);
 }
 
 static void carry_on(const struct chunk *chunk) {
 	size_t keys = chunk->keys, values = chunk->values, steps = chunk->steps;
-	float keep = chunk->rho[steps - 1];
+	float keep = chunk->kept.rho[steps - 1];
 
 	scale(chunk->matrix, keep, keys * values);
-	multiply((struct rows){ chunk->matrix, values },
+	matrix_product((struct rows){ chunk->matrix, values },
 		(struct strided){ chunk->carried_keys, 1, keys }, chunk->v, keys, steps, values,
 		true);
 	scale(chunk->normaliser, keep, keys);
@@ -206,14 +213,11 @@ static void carry_on(const struct chunk *chunk) {
 	*chunk->stabiliser = (float)chunk->end;
 }
 
-static void keep_start(
-	const struct mlstm_window *window, const struct chunk *chunk, size_t head, size_t first) {
-	size_t keys = window->keys, matrix = keys * window->values, heads = window->heads;
-	float *start = start_of(window, first);
-	memcpy(start + head * matrix, chunk->matrix, matrix * sizeof(float));
-	start += heads * matrix;
-	memcpy(start + head * keys, chunk->normaliser, keys * sizeof(float));
-	start[heads * keys + head] = *chunk->stabiliser;
+static void keep_start(const struct chunk *chunk) {
+	const struct kept *kept = &chunk->kept;
+	memcpy(kept->matrix, chunk->matrix, chunk->keys * chunk->values * sizeof(float));
+	memcpy(kept->normaliser, chunk->normaliser, chunk->keys * sizeof(float));
+	*kept->stabiliser = *chunk->stabiliser;
 }
 
 void KERNEL(mlstm_window)(const struct mlstm_window *window) {
@@ -221,9 +225,12 @@ void KERNEL(mlstm_window)(const struct mlstm_window *window) {
 	for (size_t head = 0; head < window->heads; head++)
 		for (size_t first = 0; first < window->steps; first += CHUNK) {
 			struct chunk chunk = KERNEL(chunk_of)(window, head, first, scratch);
-			if (window->starts)
-				keep_start(window, &chunk, head, first);
-			KERNEL(chunk_prepare)(&chunk);
+			if (window->kept)
+				keep_start(&chunk);
+			weigh(&chunk);
+			KERNEL(scale_keys_and_queries)(&chunk);
+			score(&chunk);
+			divide(&chunk);
 			read_out(&chunk);
 			carry_on(&chunk);
 		}

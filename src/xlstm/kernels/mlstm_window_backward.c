@@ -15,7 +15,7 @@ struct chunk_slope {
 	float *matrix, *normaliser; /* of the state after the chunk, then before it */
 	float *numerator; /* [CHUNK, values] */
 	float *dot; /* [CHUNK] */
-	float *scores; /* [CHUNK, CHUNK] of Q K', as far as chunk->scores */
+	float *scores; /* [CHUNK, CHUNK] of Q K', as far as chunk->kept.scores */
 	float *weighted; /* [CHUNK, values] */
 	float *matrix_turned; /* [values, keys] */
 };
@@ -36,8 +36,8 @@ static void slope_of_division(const struct chunk_slope *slope, const struct chun
 		const float *dh = slope->h.values + j * slope->h.stride;
 		const float *h = chunk->h.values + j * chunk->h.stride;
 		float through = KERNEL(dot_product)(dh, h, values);
-		scale_to(slope->numerator + j * values, dh, chunk->weight[j], values);
-		slope->dot[j] = -through * chunk->weight[j] * chunk->gain[j];
+		scale_to(slope->numerator + j * values, dh, chunk->kept.weight[j], values);
+		slope->dot[j] = -through * chunk->kept.weight[j] * chunk->kept.gain[j];
 	}
 }
 
@@ -48,7 +48,7 @@ static void slope_of_scores(const struct chunk_slope *slope, const struct chunk 
 		(struct const_rows){ chunk->turned, CHUNK }, steps, chunk->values);
 	for (size_t j = 0; j < steps; j++) {
 		float *scores = slope->scores + j * CHUNK, dot = slope->dot[j];
-		const float *reach = chunk->reach + j * CHUNK;
+		const float *reach = chunk->kept.reach + j * CHUNK;
 		for (size_t r = 0; r < j / BAND * BAND + BAND; r++)
 			scores[r] = (scores[r] + dot) * reach[r];
 	}
@@ -57,10 +57,10 @@ static void slope_of_scores(const struct chunk_slope *slope, const struct chunk 
 /* dv = S' dnum + carried keys dC */
 static void slope_of_values(const struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t values = chunk->values, keys = chunk->keys, steps = chunk->steps;
-	multiply_lower_turned(slope->v, chunk->scores,
+	multiply_lower_turned(slope->v, chunk->kept.scores,
 		(struct const_rows){ slope->numerator, values }, steps, values);
 	if (!slope->last)
-		multiply(slope->v, (struct strided){ chunk->carried_keys, keys, 1 },
+		matrix_product(slope->v, (struct strided){ chunk->carried_keys, keys, 1 },
 			(struct const_rows){ slope->matrix, values }, steps, keys, values, true);
 }
 
@@ -68,22 +68,22 @@ static void slope_of_values(const struct chunk_slope *slope, const struct chunk 
 static void slope_of_queries(const struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t values = chunk->values, keys = chunk->keys, steps = chunk->steps;
 	for (size_t j = 0; j < steps; j++)
-		scale_to(slope->weighted + j * values, slope->numerator + j * values, chunk->rho[j],
-			values);
+		scale_to(slope->weighted + j * values, slope->numerator + j * values,
+			chunk->kept.rho[j], values);
 	KERNEL(turn)
 	(slope->matrix_turned, keys, (struct const_rows){ chunk->matrix, values }, keys, values);
 	multiply_lower(slope->q, slope->scores, chunk->k, steps, keys);
-	multiply(slope->q, (struct strided){ slope->weighted, values, 1 },
+	matrix_product(slope->q, (struct strided){ slope->weighted, values, 1 },
 		(struct const_rows){ slope->matrix_turned, keys }, steps, values, keys, true);
 	for (size_t j = 0; j < steps; j++)
 		add_scaled(slope->q.values + j * slope->q.stride, chunk->normaliser,
-			chunk->rho[j] * slope->dot[j], keys);
+			chunk->kept.rho[j] * slope->dot[j], keys);
 }
 
 /* dk = dA' Q + carry (dC v + dn) */
 static void slope_of_keys(const struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t values = chunk->values, keys = chunk->keys, steps = chunk->steps;
-	const float *carry = chunk->reach + (steps - 1) * CHUNK;
+	const float *carry = chunk->kept.reach + (steps - 1) * CHUNK;
 
 	multiply_lower_turned(slope->k, slope->scores, chunk->q, steps, keys);
 	if (slope->last)
@@ -93,7 +93,7 @@ static void slope_of_keys(const struct chunk_slope *slope, const struct chunk *c
 			carry[r], values);
 	KERNEL(turn)
 	(slope->matrix_turned, keys, (struct const_rows){ slope->matrix, values }, keys, values);
-	multiply(slope->k, (struct strided){ slope->weighted, values, 1 },
+	matrix_product(slope->k, (struct strided){ slope->weighted, values, 1 },
 		(struct const_rows){ slope->matrix_turned, keys }, steps, values, keys, true);
 	for (size_t r = 0; r < steps; r++)
 		add_scaled(
@@ -103,10 +103,10 @@ static void slope_of_keys(const struct chunk_slope *slope, const struct chunk *c
 /* From the state after the chunk to the one before it. */
 static void slope_of_state(const struct chunk_slope *slope, const struct chunk *chunk) {
 	size_t values = chunk->values, keys = chunk->keys, steps = chunk->steps;
-	float keep = chunk->rho[steps - 1];
+	float keep = chunk->kept.rho[steps - 1];
 
 	scale(slope->matrix, keep, keys * values);
-	multiply((struct rows){ slope->matrix, values },
+	matrix_product((struct rows){ slope->matrix, values },
 		(struct strided){ chunk->queries, 1, keys },
 		(struct const_rows){ slope->numerator, values }, keys, steps, values, true);
 	scale(slope->normaliser, keep, keys);
@@ -142,9 +142,9 @@ static void log_sigmoid_slopes(float slopes[CHUNK], const float *x, size_t count
 static void slope_of_gates(
 	const struct chunk_slope *slope, const struct chunk *chunk, double *running) {
 	float forget[CHUNK], input[CHUNK];
-	log_sigmoid_slopes(forget, chunk->forget, chunk->steps);
+	log_sigmoid_slopes(forget, chunk->kept.forget, chunk->steps);
 	if (chunk->logistic)
-		log_sigmoid_slopes(input, chunk->input, chunk->steps);
+		log_sigmoid_slopes(input, chunk->kept.input, chunk->steps);
 	for (size_t j = chunk->steps; j-- > 0;) {
 		double through_k = double_product(chunk->k.values + j * chunk->k.stride,
 			slope->k.values + j * slope->k.stride, chunk->keys);
@@ -173,12 +173,10 @@ static struct chunk_slope slope_at(const struct mlstm_window *window,
 
 static struct chunk chunk_at_start(
 	const struct mlstm_window *window, size_t head, size_t first, struct scratch scratch) {
-	size_t keys = window->keys, matrix = keys * window->values, heads = window->heads;
 	struct chunk chunk = KERNEL(chunk_of)(window, head, first, scratch);
-	float *start = start_of(window, first);
-	chunk.matrix = start + head * matrix;
-	chunk.normaliser = start + heads * matrix + head * keys;
-	chunk.stabiliser = start + heads * (matrix + keys) + head;
+	chunk.matrix = chunk.kept.matrix;
+	chunk.normaliser = chunk.kept.normaliser;
+	chunk.stabiliser = chunk.kept.stabiliser;
 	return chunk;
 }
 
@@ -199,7 +197,7 @@ static void head_backward(
 		}
 
 		struct chunk chunk = chunk_at_start(window, head, i * CHUNK, scratch);
-		KERNEL(chunk_prepare)(&chunk);
+		KERNEL(scale_keys_and_queries)(&chunk);
 		slope_of_division(&slope, &chunk);
 		slope_of_scores(&slope, &chunk);
 		slope_of_values(&slope, &chunk);

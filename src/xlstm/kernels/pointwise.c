@@ -42,6 +42,23 @@ void KERNEL(add)(float *y, const float *x, size_t width) {
 	}
 }
 
+void KERNEL(multiply)(float *y, const float *x, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec product = vec_load_up_to(y + i, left) * vec_load_up_to(x + i, left);
+		vec_store_up_to(y + i, product, left);
+	}
+}
+
+void KERNEL(silu_and_slope)(float *s, float *slopes, const float *x, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec slope, y = vec_silu_and_slope(vec_load_up_to(x + i, left), &slope);
+		vec_store_up_to(s + i, y, left);
+		vec_store_up_to(slopes + i, slope, left);
+	}
+}
+
 #define TIMES(name)                                                                                \
 	void KERNEL(name##_times)(float *y, const float *x, const float *factor, size_t width) {   \
 		for (size_t i = 0; i < width; i += LANES) {                                        \
@@ -64,31 +81,41 @@ void KERNEL(skip_and_gate)(
 	}
 }
 
+static inline __attribute__((always_inline)) void norm_group(
+	float *y, const float *x, const float *gain, const size_t group, float epsilon) {
+	struct moments moments = moments_of(x, group, epsilon);
+#pragma GCC unroll 8
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec off = (vec_load_up_to(x + i, left) - moments.mean) * moments.scale;
+		vec scaled = off + off * vec_load_up_to(gain + i, left);
+		vec_store_up_to(y + i, scaled, left);
+	}
+}
+
+static inline __attribute__((always_inline)) void rms_norm_group(
+	float *y, const float *x, const float *gain, const size_t group, float epsilon) {
+	float scale = rms_scale(x, group, epsilon);
+#pragma GCC unroll 8
+	for (size_t i = 0; i < group; i += LANES) {
+		size_t left = group - i;
+		vec scaled = vec_load_up_to(x + i, left) * scale;
+		vec_store_up_to(y + i, scaled * vec_load_up_to(gain + i, left), left);
+	}
+}
+
 void KERNEL(norm)(
 	float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
-	for (size_t at = 0; at < width; at += group) {
-		struct moments moments = moments_of(x + at, group, epsilon);
-		for (size_t i = 0; i < group; i += LANES) {
-			size_t left = group - i;
-			vec off = (vec_load_up_to(x + at + i, left) - moments.mean) * moments.scale;
-			vec scaled = off + off * vec_load_up_to(gain + at + i, left);
-			vec_store_up_to(y + at + i, scaled, left);
-		}
-	}
+#define GROUP(size) norm_group(y + at, x + at, gain + at, size, epsilon)
+	EACH_GROUP(GROUP)
+#undef GROUP
 }
 
 void KERNEL(rms_norm)(
 	float *y, const float *x, const float *gain, size_t width, size_t group, float epsilon) {
-	for (size_t at = 0; at < width; at += group) {
-		float mean = squares_around(0.0f, x + at, group) / (float)group;
-		float scale = 1.0f / sqrtf(mean + epsilon);
-		for (size_t i = 0; i < group; i += LANES) {
-			size_t left = group - i;
-			vec scaled = vec_load_up_to(x + at + i, left) * scale;
-			vec_store_up_to(
-				y + at + i, scaled * vec_load_up_to(gain + at + i, left), left);
-		}
-	}
+#define GROUP(size) rms_norm_group(y + at, x + at, gain + at, size, epsilon)
+	EACH_GROUP(GROUP)
+#undef GROUP
 }
 
 void KERNEL(conv_silu)(float *y, const float *x, const struct conv_step *step) {
@@ -111,14 +138,38 @@ void KERNEL(conv_silu)(float *y, const float *x, const struct conv_step *step) {
 }
 
 /* Widths are multiples of 4, so a group of four never straddles the end of a part. */
-void KERNEL(blocks_of_4)(float *y, const float *x, const float *w, size_t width) {
-	for (size_t i = 0; i < width; i += LANES) {
-		size_t left = width - i;
-		vec in = vec_load_up_to(x + i, left);
-		vec sum = vec_spread_of_4(in, 0) * vec_load_up_to(w + i, left);
-		sum += vec_spread_of_4(in, 1) * vec_load_up_to(w + width + i, left);
-		sum += vec_spread_of_4(in, 2) * vec_load_up_to(w + 2 * width + i, left);
-		sum += vec_spread_of_4(in, 3) * vec_load_up_to(w + 3 * width + i, left);
-		vec_store_up_to(y + i, sum, left);
+static inline __attribute__((always_inline)) void column_of_blocks(struct rows y,
+	struct const_rows x, const float *w, size_t width, size_t rows, const size_t left,
+	const bool add) {
+	vec w0 = vec_load_up_to(w, left), w1 = vec_load_up_to(w + width, left);
+	vec w2 = vec_load_up_to(w + 2 * width, left), w3 = vec_load_up_to(w + 3 * width, left);
+	for (size_t row = 0; row < rows; row++) {
+		float *to = y.values + row * y.stride;
+		vec in = vec_load_up_to(x.values + row * x.stride, left);
+		vec sum = vec_spread_of_4(in, 0) * w0;
+		sum += vec_spread_of_4(in, 1) * w1;
+		sum += vec_spread_of_4(in, 2) * w2;
+		sum += vec_spread_of_4(in, 3) * w3;
+		vec_store_up_to(to, add ? sum + vec_load_up_to(to, left) : sum, left);
+	}
+}
+
+/* Few rows at a time, so that their lines stay in the first cache from column to column. */
+enum { ROWS_OF_BLOCKS = 8 };
+
+void KERNEL(blocks_of_4)(
+	struct rows y, struct const_rows x, const float *w, size_t width, size_t rows, bool add) {
+	for (size_t row = 0; row < rows; row += ROWS_OF_BLOCKS) {
+		size_t some = rows - row < ROWS_OF_BLOCKS ? rows - row : ROWS_OF_BLOCKS;
+		for (size_t i = 0; i < width; i += LANES) {
+			struct rows to = { y.values + row * y.stride + i, y.stride };
+			struct const_rows from = { x.values + row * x.stride + i, x.stride };
+			if (width - i < LANES)
+				column_of_blocks(to, from, w + i, width, some, width - i, add);
+			else if (add)
+				column_of_blocks(to, from, w + i, width, some, LANES, true);
+			else
+				column_of_blocks(to, from, w + i, width, some, LANES, false);
+		}
 	}
 }
