@@ -81,6 +81,12 @@ static int sync_directory_of(const char *path) {
 	return r;
 }
 
+int file_move(const char *from, const char *to) {
+	if (rename(from, to) < 0)
+		return -errno;
+	return sync_directory_of(to);
+}
+
 int file_replace(const char *path, struct span content, unsigned mode) {
 	char beside[PATH_MAX];
 	int length = snprintf(beside, sizeof(beside), "%s.XXXXXX", path);
@@ -96,11 +102,9 @@ int file_replace(const char *path, struct span content, unsigned mode) {
 		close(fd);
 	else
 		r = write_durably(fd, content);
-	if (r == 0 && rename(beside, path) < 0)
-		r = -errno;
-	if (r < 0) {
+	if (r == 0)
+		r = file_move(beside, path);
+	if (r < 0)
 		unlink(beside);
-		return r;
-	}
-	return sync_directory_of(path);
+	return r;
 }
