@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail.h"
 
+#include "crc32c.h"
+
+#include <stddef.h>
+
 /* In front of each packed mail; the bytes of its four spans follow, then up to seven of padding. */
 struct mail_header {
 	uint64_t size; /* of the whole packed mail */
+	uint64_t position; /* 0 until it is sealed, as is the checksum */
 	int64_t time_ms;
 	uint32_t topic_length;
 	uint32_t payload_length;
@@ -15,7 +20,7 @@ struct mail_header {
 	uint8_t qos;
 	uint8_t retained;
 	uint8_t session;
-	uint32_t unused;
+	uint32_t checksum; /* of everything but itself */
 };
 
 #define ALIGNMENT 8
@@ -94,4 +99,32 @@ bool mail_unpack(struct span *rest, struct mail *ret_mail) {
 	rest->length -= header.size;
 	*ret_mail = mail;
 	return true;
+}
+
+static uint32_t checksum(const char *packed, size_t size) {
+	const size_t at = offsetof(struct mail_header, checksum);
+	const size_t behind = at + sizeof(uint32_t);
+
+	return crc32c(crc32c(0, packed, at), packed + behind, size - behind);
+}
+
+void mail_seal(char *packed, uint64_t position) {
+	struct mail_header header;
+
+	memcpy(packed + offsetof(struct mail_header, position), &position, sizeof(position));
+	memcpy(&header, packed, sizeof(header));
+	header.checksum = checksum(packed, header.size);
+	memcpy(packed, &header, sizeof(header));
+}
+
+size_t mail_sealed_size(struct span bytes, uint64_t position) {
+	struct mail_header header;
+
+	if (bytes.length < sizeof(header))
+		return 0;
+	memcpy(&header, bytes.data, sizeof(header));
+	if (header.position != position || header.size < sizeof(header) ||
+		header.size > bytes.length || header.size % ALIGNMENT != 0)
+		return 0;
+	return header.checksum == checksum(bytes.data, header.size) ? header.size : 0;
 }

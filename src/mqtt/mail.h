@@ -10,7 +10,9 @@
 /*
  * What passes between Paho and the loop, in either direction: a message, or news of the
  * connection. Packed one after the other into plain bytes without pointers, so that a box of mail
- * may as well be a file mapping that outlives the process.
+ * may as well be a file mapping that outlives the process: there each mail is sealed with its
+ * position in the stream of all mail and a checksum, which tell it from one that was not finished
+ * and from one of an earlier round.
  */
 enum mail_kind {
 	MAIL_MESSAGE = 1,
@@ -43,5 +45,11 @@ void mail_pack(char *to, const struct mail *mail);
 /* Reads the mail at the start of `*rest`, whose spans then point into it, and advances `*rest`
  * past it. False at the end, and where the bytes are no mail. */
 bool mail_unpack(struct span *rest, struct mail *ret_mail);
+
+/* Seals what mail_pack has made. */
+void mail_seal(char *packed, uint64_t position);
+
+/* The packed size of the mail that begins the bytes and is sealed for this position; 0: none does. */
+size_t mail_sealed_size(struct span bytes, uint64_t position);
 
 #endif

@@ -89,11 +89,38 @@ static void mail_with_a_wrong_size_is_not_read(void **state) {
 	}
 }
 
+static void a_seal_holds_for_its_position_and_every_byte(void **state) {
+	_Alignas(8) char bytes[512];
+	size_t size = mail_packed_size(&full);
+	const uint64_t position = (UINT64_C(1) << 62) + 64;
+
+	(void)state;
+	mail_pack(bytes, &full);
+	assert_int_equal(mail_sealed_size(span_of(bytes, sizeof(bytes)), position), 0);
+	mail_seal(bytes, position);
+	assert_int_equal(mail_sealed_size(span_of(bytes, sizeof(bytes)), position), size);
+	assert_int_equal(mail_sealed_size(span_of(bytes, size), position), size);
+	assert_int_equal(mail_sealed_size(span_of(bytes, size - 1), position), 0);
+	assert_int_equal(mail_sealed_size(span_of(bytes, 8), position), 0);
+	assert_int_equal(mail_sealed_size(span_of(bytes, sizeof(bytes)), position + 8), 0);
+	for (size_t at = 0; at < size; at++) {
+		bytes[at] ^= 4;
+		assert_int_equal(mail_sealed_size(span_of(bytes, sizeof(bytes)), position), 0);
+		bytes[at] ^= 4;
+	}
+
+	struct span rest = span_of(bytes, size);
+	struct mail mail;
+	assert_true(mail_unpack(&rest, &mail));
+	assert_mail(&mail, &full);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_comes_out_as_it_went_in),
 		cmocka_unit_test(cut_mail_is_not_read),
 		cmocka_unit_test(mail_with_a_wrong_size_is_not_read),
+		cmocka_unit_test(a_seal_holds_for_its_position_and_every_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
