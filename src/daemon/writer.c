@@ -86,6 +86,8 @@ static void note_commit(struct writer *writer, struct write_job *job) {
 	writer->retry_pause_ms = RETRY_MIN_MS;
 	writer->commits++;
 	writer->commit_ms = job->now_ms;
+	if (job->journal->input > 0)
+		writer->input = job->journal->input;
 	journal_reset(job->journal);
 	job->journal = NULL;
 }

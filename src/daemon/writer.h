@@ -55,6 +55,7 @@ struct writer {
 	struct store_stats stats; /* after the latest job */
 	uint64_t busy_ns;
 	uint64_t commits;
+	uint64_t input; /* the latest committed journal's; 0: none yet */
 	int64_t commit_ms; /* of the latest commit that went well, wall clock; TIME_NONE */
 	struct write_job job;
 	struct lane lane;

@@ -250,14 +250,19 @@ static int put_history(struct store *store, const struct journal *journal) {
 	return r;
 }
 
+static int put_number(struct store *store, struct span key, uint64_t number) {
+	char text[NUM_TEXT_MAX];
+	size_t length = num_write_int(text, (int64_t)number);
+
+	return put_meta(store, &(struct meta_row){ key, span_of(text, length) });
+}
+
 /* Keeps the floor, unless an earlier journal's was higher, and drops what lies below it. */
 static int raise_floor(struct store *store, const struct journal *journal) {
-	char text[NUM_TEXT_MAX];
 	sqlite3_stmt *s = store->statements[DROP_PENDING];
 
 	if (journal->floor > store->floor) {
-		size_t length = num_write_int(text, (int64_t)journal->floor);
-		int r = put_meta(store, &(struct meta_row){ SPAN("floor"), span_of(text, length) });
+		int r = put_number(store, SPAN("floor"), journal->floor);
 		if (r < 0)
 			return r;
 	}
@@ -286,6 +291,8 @@ static int put_journal(struct store *store, const struct journal *journal) {
 	int r = put_history(store, journal);
 	if (r == 0)
 		r = put_waiting(store, journal);
+	if (r == 0 && journal->input > 0)
+		r = put_number(store, SPAN("input"), journal->input);
 	while (r == 0 && journal_next(journal, &at, &kind, &row)) {
 		r = put_record(store, kind, &row);
 		store->stats.rows++;

@@ -75,10 +75,12 @@ void journal_reset(struct journal *journal) {
 	text_reset(&journal->records);
 	journal->reading_count = 0;
 	journal->floor = 0;
+	journal->input = 0;
 }
 
 bool journal_is_empty(const struct journal *journal) {
-	return journal->records.length == 0 && journal->reading_count == 0 && journal->floor == 0;
+	return journal->records.length == 0 && journal->reading_count == 0 && journal->floor == 0 &&
+	       journal->input == 0;
 }
 
 size_t journal_size(const struct journal *journal) {
@@ -213,6 +215,10 @@ int journal_neighbour_gain(struct journal *journal, const struct neighbour_gain_
 void journal_floor(struct journal *journal, uint64_t sequence) {
 	if (sequence > journal->floor)
 		journal->floor = sequence;
+}
+
+void journal_input(struct journal *journal, uint64_t position) {
+	journal->input = position;
 }
 
 int journal_model(struct journal *journal, const struct model_row *row) {

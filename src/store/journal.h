@@ -21,6 +21,7 @@ struct journal {
 	struct reading_row *readings;
 	size_t reading_count, reading_capacity;
 	uint64_t floor; /* journal_floor's, 0 if it was not called */
+	uint64_t input; /* journal_input's, likewise */
 };
 
 void journal_finish(struct journal *journal);
@@ -60,6 +61,10 @@ int journal_neighbourhood(
  * sequence: recovery begins after it, and what waits is dropped so far. A daemon that keeps no
  * states says so with each journal's last sequence. A floor below an earlier one changes nothing. */
 void journal_floor(struct journal *journal, uint64_t sequence);
+
+/* What came in up to this position, and was to be stored, is in this journal or an earlier one:
+ * what store_input says once it is committed. */
+void journal_input(struct journal *journal, uint64_t position);
 
 int journal_model(struct journal *journal, const struct model_row *row);
 int journal_learning(struct journal *journal, const struct learning_row *row);

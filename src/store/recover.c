@@ -218,29 +218,32 @@ static int take_integer(sqlite3_stmt *s, void *context) {
 	return 0;
 }
 
-int store_floor(struct store *store, uint64_t *ret_sequence) {
-	uint64_t sequence = 0;
+/* One integer, 0 where there is none. */
+static int read_integer(struct store *store, const char *sql, uint64_t *ret_integer) {
+	uint64_t integer = 0;
 
-	int r = each_row(
-		store, "SELECT value FROM meta WHERE key='floor'", NULL, take_integer, &sequence);
+	int r = each_row(store, sql, NULL, take_integer, &integer);
 	if (r == 0)
-		*ret_sequence = sequence;
+		*ret_integer = integer;
 	return r;
 }
 
-int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
-	uint64_t sequence = 0;
+int store_floor(struct store *store, uint64_t *ret_sequence) {
+	return read_integer(store, "SELECT value FROM meta WHERE key='floor'", ret_sequence);
+}
 
+int store_input(struct store *store, uint64_t *ret_position) {
+	return read_integer(store, "SELECT value FROM meta WHERE key='input'", ret_position);
+}
+
+int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
 	/* What waits has gone from there once a state contains it. */
-	int r = each_row(store,
+	return read_integer(store,
 		"SELECT max(sequence) FROM ("
 		" SELECT max(sequence) AS sequence FROM pending UNION ALL"
 		" SELECT max(sequence) FROM state UNION ALL"
 		" SELECT CAST(value AS INTEGER) FROM meta WHERE key='floor')",
-		NULL, take_integer, &sequence);
-	if (r == 0)
-		*ret_sequence = sequence;
-	return r;
+		ret_sequence);
 }
 
 /* Appends the one value that `sql` gives for `key`. */

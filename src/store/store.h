@@ -146,6 +146,9 @@ int store_each_past_reading(struct store *store, uint32_t detector, uint32_t lat
 /* What journal_floor said last; 0 if never. */
 int store_floor(struct store *store, uint64_t *ret_sequence);
 
+/* What journal_input said last; 0 if never. */
+int store_input(struct store *store, uint64_t *ret_position);
+
 /* The highest sequence in use; 0 if none. */
 int store_last_sequence(struct store *store, uint64_t *ret_sequence);
 

@@ -204,6 +204,22 @@ static void no_failure_loses_or_doubles_a_row(void **state) {
 	assert_int_equal(close_writer(), 0);
 }
 
+static void the_input_is_known_to_be_committed_only_when_it_is(void **state) {
+	(void)state;
+	failing_vfs_fail_at(1, SQLITE_FULL);
+	learn();
+	journal_input(writer_journal(&bench.writer), 8);
+	turn(true);
+	assert_int_equal(bench.writer.input, 0);
+	failing_vfs_fail_at(0, 0);
+	turn(true);
+	assert_int_equal(bench.writer.input, 8);
+	learn();
+	turn(true);
+	assert_int_equal(bench.writer.input, 8);
+	close_writer();
+}
+
 static void old_rows_go_whenever_housekeeping_is_due(void **state) {
 	(void)state;
 	fixture_add_pump(writer_journal(&bench.writer), 1);
@@ -276,6 +292,7 @@ int main(void) {
 		WRITER_TEST(half_a_journal_waits_no_longer),
 		WRITER_TEST(what_failed_is_kept_and_tried_again_after_a_pause_that_grows),
 		WRITER_TEST(no_failure_loses_or_doubles_a_row),
+		WRITER_TEST(the_input_is_known_to_be_committed_only_when_it_is),
 		WRITER_TEST(old_rows_go_whenever_housekeeping_is_due),
 		WRITER_TEST(a_writer_that_can_not_write_says_when_it_is_full),
 		WRITER_TEST(a_damaged_database_ends_it),

@@ -191,6 +191,7 @@ static void reset_empties_it(void **state) {
 	assert_int_equal(journal_detector(journal, &row), 0);
 	assert_int_equal(journal_reading(journal, &(struct reading_row){ .series = 1 }), 0);
 	journal_floor(journal, 5);
+	journal_input(journal, 8);
 	assert_true(journal_size(journal) > 0);
 	journal_reset(journal);
 	assert_true(journal_is_empty(journal));

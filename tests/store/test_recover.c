@@ -257,6 +257,33 @@ static void who_has_no_history_but_what_waits_is_known(void **state) {
 	text_finish(&text);
 }
 
+static void the_position_of_the_input_is_committed_with_what_came_of_it(void **state) {
+	struct fixture *fixture = *state;
+	struct journal *journal = &fixture->journal;
+	const uint64_t far = (UINT64_C(1) << 62) + 8;
+	uint64_t position = 1;
+
+	assert_int_equal(store_input(fixture->store, &position), 0);
+	assert_int_equal(position, 0);
+	fixture_add_pump(journal, 1);
+	fixture_add_reading(journal, 1, 1, 1, 1);
+	journal_input(journal, far);
+	fixture_commit(fixture->store, journal);
+	assert_int_equal(store_input(fixture->store, &position), 0);
+	assert_true(position == far);
+
+	/* What says nothing of it changes nothing; the position alone is a transaction, too. */
+	fixture_add_reading(journal, 1, 2, 1, 2);
+	fixture_commit(fixture->store, journal);
+	assert_int_equal(store_input(fixture->store, &position), 0);
+	assert_true(position == far);
+	journal_input(journal, far + 8);
+	assert_false(journal_is_empty(journal));
+	fixture_commit(fixture->store, journal);
+	assert_int_equal(store_input(fixture->store, &position), 0);
+	assert_true(position == far + 8);
+}
+
 static void the_latest_past_readings_of_a_detector_come_in_the_order_of_time(void **state) {
 	struct fixture *fixture = *state;
 	struct store *store = fixture->store;
@@ -287,6 +314,7 @@ int main(void) {
 		OPEN_TEST(a_floor_that_rises_far_is_worked_off_over_several_commits),
 		OPEN_TEST(transient_readings_wait_but_are_no_history),
 		OPEN_TEST(who_has_no_history_but_what_waits_is_known),
+		OPEN_TEST(the_position_of_the_input_is_committed_with_what_came_of_it),
 		OPEN_TEST(the_latest_past_readings_of_a_detector_come_in_the_order_of_time),
 	};
 
