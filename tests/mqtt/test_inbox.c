@@ -136,8 +136,8 @@ static void a_full_inbox_sheds_and_counts_but_takes_news(void **state) {
 
 	(void)state;
 	int count = fill(inbox);
-	assert_true((size_t)count * 100 < BYTES / 2);
-	assert_true((size_t)count * 100 > BYTES / 4);
+	assert_true((size_t)count * 100 < BYTES);
+	assert_true((size_t)count * 100 > BYTES / 2);
 	assert_int_equal(inbox_counters(inbox).shed, 1);
 	assert_int_equal(inbox_counters(inbox).waits, 1);
 	assert_int_equal(inbox_push(inbox, &news), 0);
@@ -164,13 +164,13 @@ static void news_without_end_is_bounded_too(void **state) {
 	inbox_destroy(inbox);
 }
 
-static void what_fits_no_half_is_refused_at_once(void **state) {
+static void what_the_inbox_can_not_hold_is_refused_at_once(void **state) {
 	struct inbox *inbox = create(LONG_MS, NULL);
 	struct mail mail = message("");
 	char *large = calloc(1, BYTES);
 
 	(void)state;
-	mail.payload = span_of(large, BYTES / 2);
+	mail.payload = span_of(large, BYTES);
 	assert_int_equal(inbox_push(inbox, &mail), E_TOO_LARGE);
 	assert_int_equal(inbox_counters(inbox).too_large, 1);
 	assert_int_equal(inbox_counters(inbox).waits, 0);
@@ -195,7 +195,7 @@ static void a_message_waits_for_room(void **state) {
 	pthread_t thread;
 	void *result;
 	struct mail mail;
-	char large[BYTES / 2 - 8192];
+	char large[BYTES - 8192];
 
 	(void)state;
 	assert_int_equal(inbox_create(&inbox, &options), 0);
@@ -208,12 +208,15 @@ static void a_message_waits_for_room(void **state) {
 
 	assert_int_equal(pthread_create(&thread, NULL, push_one, inbox), 0);
 	await_waiting(inbox, 1);
-	inbox_take(inbox);
+	/* What is taken makes room when it has been read, and more is asked for. */
+	assert_true(inbox_take(inbox).length > 0);
+	struct span rest = inbox_take(inbox);
 	pthread_join(thread, &result);
 	assert_ptr_equal(result, inbox);
 	assert_int_equal(inbox_counters(inbox).shed, 0);
 
-	struct span rest = inbox_take(inbox);
+	if (rest.length == 0)
+		rest = inbox_take(inbox);
 	assert_true(mail_unpack(&rest, &mail));
 	assert_true(span_equal(mail.payload, SPAN("waited")));
 	inbox_destroy(inbox);
@@ -222,7 +225,7 @@ static void a_message_waits_for_room(void **state) {
 static void closing_ends_the_waiting(void **state) {
 	struct inbox *inbox = create(LONG_MS, NULL);
 	struct mail mail = message("");
-	char large[BYTES / 2 - 4096 - 64];
+	char large[BYTES - 4096 - 64];
 	pthread_t thread;
 	void *result;
 
@@ -305,7 +308,7 @@ int main(void) {
 		cmocka_unit_test(mail_that_is_shed_wakes_nobody),
 		cmocka_unit_test(a_full_inbox_sheds_and_counts_but_takes_news),
 		cmocka_unit_test(news_without_end_is_bounded_too),
-		cmocka_unit_test(what_fits_no_half_is_refused_at_once),
+		cmocka_unit_test(what_the_inbox_can_not_hold_is_refused_at_once),
 		cmocka_unit_test(a_message_waits_for_room),
 		cmocka_unit_test(closing_ends_the_waiting),
 		cmocka_unit_test(nothing_is_lost_between_threads),
