@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 
+#include "log.h"
+
 #include <time.h>
 
 /*
@@ -91,6 +93,35 @@ bool app_has_mail(const struct app *app) {
 	return app->mail.length > 0 || inbox_counters(app->inbox).pending_bytes > 0;
 }
 
+void app_note_input(struct app *app) {
+	if (app->inbox_path.length > 0)
+		journal_input(writer_journal(&app->writer), inbox_position(app->inbox, app->mail));
+}
+
+/* While the database fails mail piles up that waits to be committed. Then forecasting goes on, as
+ * it does without its database, and what a crash would cost grows. */
+static void give_up_mail(struct app *app) {
+	if (app->counters.unkept++ == 0)
+		log_warning("the inbox fills while the database fails: a crash would lose "
+			    "readings from now on");
+	inbox_release(app->inbox, inbox_position(app->inbox, app->mail));
+}
+
+/* Mail stays in the file until what came of it is committed. */
+static void release_mail(struct app *app) {
+	if (app->inbox_path.length == 0)
+		return;
+
+	inbox_release(app->inbox, app->writer.input);
+	bool crowded = inbox_is_crowded(app->inbox, inbox_position(app->inbox, app->mail));
+	if (crowded && app->writer.failure < 0)
+		give_up_mail(app);
+	else if (crowded)
+		app->flush = true;
+	if (crowded || journal_size(writer_journal(&app->writer)) > 0)
+		app_note_input(app);
+}
+
 /* States may be saved only now, while no batch holds any; then the next batch leaves. */
 static void start_step(struct app *app) {
 	if (!app->engine || lane_is_busy(&app->step_lane))
@@ -114,6 +145,7 @@ void app_start_lanes(struct app *app) {
 	start_step(app);
 	publisher_start(&app->publisher);
 	app_note_floor(app);
+	release_mail(app);
 	writer_start(&app->writer, app->flush, app_now());
 	app->flush = false;
 }

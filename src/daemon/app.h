@@ -46,6 +46,7 @@ struct app_counters {
 	uint64_t requests;
 	uint64_t own; /* messages of ours that a wide source brought back */
 	uint64_t states;
+	uint64_t unkept; /* times that mail which the database should have was given up */
 	uint64_t without_forecast; /* times that [limits] memory left no room for a series */
 };
 
@@ -89,11 +90,13 @@ struct app {
 
 	/* In. */
 	struct inbox *inbox;
+	struct text inbox_path; /* of its file; empty: it is memory */
 	struct span mail; /* taken from the inbox, not yet read */
 	struct reading_list readings; /* of the message being read */
 	uint64_t sequence; /* of the reading accepted last, see roster.h */
 
 	/* Known. */
+	struct store *store; /* until the writer has it */
 	struct registry *registry;
 	struct roster roster;
 
@@ -142,6 +145,9 @@ void app_take_mail(struct app *app);
 
 /* Whether anything that was taken from the broker still waits to be read. */
 bool app_has_mail(const struct app *app);
+
+/* Tells the journal up to where mail has been read, before it is committed. */
+void app_note_input(struct app *app);
 
 /* Starts what is due on each idle lane. */
 void app_start_lanes(struct app *app);

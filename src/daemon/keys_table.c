@@ -136,9 +136,10 @@ static const struct key keys[] = {
 			"away; none asks it to keep nothing." },
 	{ .section = "mqtt", .name = "inbox", .type = KEY_BYTES,
 		.at = AT(mqtt.inbox), .initial = "16M", .min = 64 * KIB, .max = 4 * GIB,
-		.help = "Room for messages that have arrived and wait to be read. When it is full "
-			"the connection is held back for a moment, then messages are dropped and "
-			"counted." },
+		.help = "Room for messages that have arrived and wait to be read, and where readings "
+			"are stored to be committed: a file of this size beside the database. When "
+			"it is full the connection is held back for a moment, then messages are "
+			"dropped and counted." },
 	{ .section = "mqtt", .name = "publish", .type = KEY_SWITCH,
 		.at = AT(mqtt.publish), .initial = "on", .reload = true,
 		.help = "Whether forecasts are published; off leaves them to the database." },
@@ -162,8 +163,9 @@ static const struct key keys[] = {
 	{ .section = "store", .name = "durability", .type = KEY_CHOICE,
 		.at = AT(store.durability), .initial = "normal", .choices = durability_words,
 		.help = "normal survives a crash of the daemon without loss and a power cut "
-			"without damage; full also loses nothing committed at a power cut, at the "
-			"price of an fsync for each commit." },
+			"without damage; full also loses nothing committed or acknowledged at a "
+			"power cut, at the price of an fsync for each commit and for each message "
+			"of QoS 1 or 2." },
 	{ .section = "store", .name = "readings", .type = KEY_SWITCH,
 		.at = AT(store.readings), .initial = "on",
 		.help = "Whether readings are stored. Without them a restart knows only the states "

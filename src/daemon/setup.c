@@ -10,6 +10,7 @@
 #include "secret.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,16 +38,44 @@ static void wake(void *context) {
 	uv_async_send(&app->mail_arrived);
 }
 
-static int setup_inbox(struct app *app) {
+/* Where readings are stored the inbox is a file beside the database, for what is acknowledged and
+ * not yet committed. */
+static int open_inbox(struct app *app) {
+	const struct config *config = app->config;
 	struct inbox_options options = {
-		.bytes = app->config->mqtt.inbox,
+		.bytes = config->mqtt.inbox,
 		.wait_ms = INBOX_WAIT_MS,
 		.wake = wake,
 		.context = app,
+		.sync = config->store.durability == STORE_FULL,
 	};
-	int r = inbox_create(&app->inbox, &options);
 
-	return r < 0 ? fail(r, EXIT_STATUS_FAILED, "inbox") : 0;
+	if (!config->store.readings)
+		return inbox_create(&app->inbox, &options);
+
+	text_add_format(&app->inbox_path, "%s.inbox", config->store.path);
+	text_add_char(&app->inbox_path, '\0');
+	if (text_failed(&app->inbox_path))
+		return -ENOMEM;
+	options.path = app->inbox_path.data;
+	int r = store_input(app->store, &options.committed);
+	return r < 0 ? r : inbox_create(&app->inbox, &options);
+}
+
+static int setup_inbox(struct app *app) {
+	int r = open_inbox(app);
+	if (r < 0) {
+		log_error("inbox %s: %s", app->inbox_path.length > 0 ? app->inbox_path.data : "",
+			error_text(r));
+		return r == E_VERSION || r == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
+	}
+
+	uint64_t recovered = inbox_counters(app->inbox).recovered;
+	if (recovered > 0)
+		log_notice("inbox: %" PRIu64 " messages that were taken in and not committed come "
+			   "first",
+			recovered);
+	return 0;
 }
 
 static const char *unless_empty(const char *text) {
@@ -241,7 +270,7 @@ static int refuse_store(const char *path, int error, const struct store_refusal 
 	return error == E_VERSION || error == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
 }
 
-static int setup_store(struct app *app) {
+static int open_store(struct app *app) {
 	const struct config_store *config = &app->config->store;
 	struct store_refusal refusal = { 0 };
 	struct store_options options = {
@@ -249,22 +278,24 @@ static int setup_store(struct app *app) {
 		.create = true,
 		.durability = (enum store_durability)config->durability,
 	};
+	int r = store_open(&app->store, &options, &refusal);
+
+	return r < 0 ? refuse_store(config->path, r, &refusal) : 0;
+}
+
+static int setup_writer(struct app *app) {
 	struct writer_options writing = setup_writer_options(app);
-	struct store *store;
+	struct store *store = app->store;
 
-	int r = store_open(&store, &options, &refusal);
+	int r = writer_init(&app->writer, &app->loop, store, &writing);
 	if (r < 0)
-		return refuse_store(config->path, r, &refusal);
-
-	r = writer_init(&app->writer, &app->loop, store, &writing);
-	if (r < 0) {
-		store_close(store);
 		return fail(r, EXIT_STATUS_FAILED, "write lane");
-	}
+
+	app->store = NULL;
 	r = app_recover(app, store);
 	if (r < 0) {
-		log_error("database %s: can't go on from it: %s (%s)", config->path, error_text(r),
-			store_message(store));
+		log_error("database %s: can't go on from it: %s (%s)", app->config->store.path,
+			error_text(r), store_message(store));
 		tell_way_out(r);
 		return r == E_CORRUPT ? EXIT_STATUS_DATA : EXIT_STATUS_FAILED;
 	}
@@ -300,9 +331,10 @@ static int setup_lanes(struct app *app) {
 int setup_init(struct app *app) {
 	static int (*const steps[])(struct app * app) = {
 		setup_forecasting,
+		open_store,
 		setup_inbox,
 		setup_client,
-		setup_store,
+		setup_writer,
 		setup_lanes,
 	};
 
@@ -316,6 +348,9 @@ int setup_init(struct app *app) {
 
 /* What could not be committed is told, and is a failure, unless the damage has been told. */
 static void finish_writer(struct app *app) {
+	if (app->writer.loop && app->counters.messages > 0)
+		app_note_input(app);
+
 	int r = writer_finish(&app->writer);
 
 	if (r == 0 || app->result != EXIT_STATUS_OK)
@@ -328,6 +363,7 @@ void setup_finish(struct app *app) {
 	lane_finish(&app->step_lane);
 	publisher_finish(&app->publisher, 0);
 	finish_writer(app);
+	store_close(app->store);
 	inbox_destroy(app->inbox);
 	batch_destroy(app->step.batch);
 	engine_destroy(app->engine);
@@ -337,7 +373,7 @@ void setup_finish(struct app *app) {
 	reading_list_finish(&app->readings);
 
 	struct text *const texts[] = { &app->json, &app->topic, &app->state, &app->model,
-		&app->request_prefix, &app->own_topics[0], &app->own_topics[1],
+		&app->inbox_path, &app->request_prefix, &app->own_topics[0], &app->own_topics[1],
 		&app->own_topics[2] };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		text_finish(texts[i]);

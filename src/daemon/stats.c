@@ -82,7 +82,8 @@ static void add_inbox(const struct app *app, struct text *to) {
 
 	text_add(to, SPAN(",\"inbox\":{"));
 	ADD_FIELDS(to, { "pending_bytes", inbox.pending_bytes }, { "waits", inbox.waits },
-		{ "shed", inbox.shed });
+		{ "shed", inbox.shed }, { "recovered", inbox.recovered },
+		{ "unsynced", inbox.unsynced }, { "unkept", app->counters.unkept });
 	text_add_char(to, '}');
 }
 

@@ -55,18 +55,24 @@ static void open_notify(struct process *process) {
 		die(process, "notification socket");
 }
 
+/* A key of the open section, unless the test sets it. */
+static void write_unless_given(FILE *file, const char *lines, const char *key, const char *value) {
+	if (!strstr(lines, key))
+		fprintf(file, "%s = %s\n", key, value);
+}
+
 void process_configure(struct process *process, const struct broker *broker, const char *lines) {
 	FILE *file = fopen(process_file(process, "xlstmd.conf"), "we");
 
 	if (!file)
 		die(process, "xlstmd.conf");
-	fprintf(file,
-		"[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n%s"
-		"[store]\npath = %s\ncommit_interval = 50ms\n%s"
-		"[daemon]\nstats_interval = 200ms\n%s",
-		broker->server, strstr(lines, "session_expiry") ? "" : "session_expiry = none\n",
-		process_file(process, "xlstmd.db"),
-		strstr(lines, "state_interval") ? "" : "state_interval = 1s\n", lines);
+	fprintf(file, "[mqtt]\nserver = %s\nreconnect_min = 50ms\nreconnect_max = 200ms\n",
+		broker->server);
+	write_unless_given(file, lines, "session_expiry", "none");
+	fprintf(file, "[store]\npath = %s\n", process_file(process, "xlstmd.db"));
+	write_unless_given(file, lines, "commit_interval", "50ms");
+	write_unless_given(file, lines, "state_interval", "1s");
+	fprintf(file, "[daemon]\nstats_interval = 200ms\n%s", lines);
 	if (fclose(file) != 0)
 		die(process, "xlstmd.conf");
 }
