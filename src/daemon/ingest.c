@@ -197,6 +197,8 @@ static void note_position(struct app *app, const struct wire_position *position)
 
 	slot->latitude = position->latitude;
 	slot->longitude = position->longitude;
+	if (app->engine)
+		engine_place(app->engine, slot->detector, slot->latitude, slot->longitude);
 	journal_slot(app, slot);
 }
 

@@ -85,6 +85,7 @@ static int add_to_engine(struct app *app, const struct detector_slot *slot) {
 		return 0;
 
 	int r = engine_add(app->engine, slot->detector, &app->sources.items[slot->source].forecast);
+	engine_place(app->engine, slot->detector, slot->latitude, slot->longitude);
 	if (r < 0)
 		log_warning("%.*s: no room for its state: %s",
 			SPAN_PRINT(detector_name(slot->detector)), error_text(r));

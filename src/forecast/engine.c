@@ -121,6 +121,7 @@ static int add_member(struct engine *engine, struct detector *detector,
 	member->detector = detector;
 	member->forecaster.layout = &shared->layout;
 	member->group = shared->options.group;
+	member->place = PLACE_UNKNOWN;
 	engine->members[detector_id(detector)] = member;
 	*ret_member = member;
 	return 0;
@@ -158,6 +159,7 @@ int engine_add(
 		if (r < 0)
 			return r;
 		member->forecaster.channels++;
+		engine->unseated |= member->forecaster.layout->has_near;
 	}
 	engine_learning_expect(engine, member);
 	return 0;
@@ -230,8 +232,8 @@ static int prepare(struct engine *engine, struct batch *batch, struct member *me
 	struct forecaster *forecaster = &member->forecaster;
 	forecaster->step_ms = detector_step_ms(member->detector);
 	forecaster->slot_ms = detector_step_is_known(member->detector) ? forecaster->step_ms : 0;
-	int r = engine_seat(engine, member);
-	return r < 0 ? r : batch_reserve(batch, forecaster);
+	engine_find_seats(engine, member);
+	return batch_reserve(batch, forecaster);
 }
 
 uint64_t engine_restarts(const struct engine *engine) {
@@ -241,7 +243,7 @@ uint64_t engine_restarts(const struct engine *engine) {
 size_t engine_fill(struct engine *engine, struct batch *batch) {
 	struct member *last = engine->last_due;
 	struct tick tick;
-	if (batch_set_model(batch, engine->options.model) < 0)
+	if (engine_seat_all(engine) < 0 || batch_set_model(batch, engine->options.model) < 0)
 		return 0; /* what is due stays due */
 	while (engine->first_due && batch->count < batch->capacity) {
 		struct member *member = engine->first_due;

@@ -160,6 +160,11 @@ size_t engine_neighbourhood_size(const struct engine *engine, size_t index);
 void engine_neighbourhood_save(const struct engine *engine, size_t index, void *to);
 int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size);
 
+/* Where a detector is, degrees. Its neighbours are sought nearby from then on; what the values say chooses
+ * among them. */
+void engine_place(
+	struct engine *engine, const struct detector *detector, double latitude, double longitude);
+
 /* One that a series looks at. */
 struct neighbour {
 	uint32_t series;

@@ -2,8 +2,9 @@
 #include "detector.h"
 #include "engine_private.h"
 
-int engine_seat(struct engine *engine, struct member *member) {
-	struct forecaster *forecaster = &member->forecaster;
+/* Gives the channels of a member that are new in its group their seats. */
+static int seat_member(struct engine *engine, struct member *member) {
+	const struct forecaster *forecaster = &member->forecaster;
 	for (; member->seated < forecaster->channels; member->seated++) {
 		uint32_t c = member->seated;
 		struct group_key key = { .group = span_text(member->group),
@@ -12,11 +13,36 @@ int engine_seat(struct engine *engine, struct member *member) {
 		if (!forecaster->layout->has_near || !forecaster->rows[c])
 			continue;
 		int r = groups_join(&engine->groups, &key,
-			detector_channel_series(member->detector, c), &forecaster->near[c]);
+			detector_channel_series(member->detector, c), &member->place);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int engine_seat_all(struct engine *engine) {
+	int r = 0;
+	for (size_t i = 0; engine->unseated && i < engine->members_room && r == 0; i++)
+		if (engine->members[i])
+			r = seat_member(engine, engine->members[i]);
+	engine->unseated = r < 0;
+	return r;
+}
+
+void engine_find_seats(const struct engine *engine, struct member *member) {
+	for (uint32_t c = 0; c < member->seated; c++)
+		member->forecaster.near[c] =
+			groups_seat(&engine->groups, detector_channel_series(member->detector, c));
+}
+
+void engine_place(
+	struct engine *engine, const struct detector *detector, double latitude, double longitude) {
+	struct member *member = engine_member(engine, detector);
+	if (!member)
+		return;
+	member->place = place_on_globe(latitude, longitude);
+	for (uint32_t c = 0; c < member->seated; c++)
+		groups_place(&engine->groups, detector_channel_series(detector, c), &member->place);
 }
 
 void engine_unseat(struct engine *engine, const struct member *member) {

@@ -13,6 +13,7 @@ struct member {
 	struct forecaster forecaster;
 	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
 	const char *group; /* in the options; "": none */
+	struct place place; /* of the detector */
 	uint32_t seated; /* channels that have joined it */
 	struct learner *own; /* of weights of the detector's own; NULL: the shared ones */
 	struct member *next_owner;
@@ -35,6 +36,7 @@ struct engine {
 	size_t members_room;
 	size_t memory;
 	struct groups groups;
+	bool unseated; /* there are channels that have not joined their group yet */
 	uint64_t restarts;
 	size_t series; /* that have a row */
 	struct member *first_due, *last_due;
@@ -56,8 +58,11 @@ bool engine_fits(const struct engine *engine, const struct xlstm_model *model);
 
 /* --- engine_neighbours.c */
 
-/* Gives the channels that are new in a group their seats. 0 or -ENOMEM. */
-int engine_seat(struct engine *engine, struct member *member);
+/* Gives all channels that are new in a group their seats. 0 or -ENOMEM. */
+int engine_seat_all(struct engine *engine);
+
+/* Looks where the member's channels sit by now. */
+void engine_find_seats(const struct engine *engine, struct member *member);
 void engine_unseat(struct engine *engine, const struct member *member);
 
 /* Opens the row of a series; false if there is nothing in it yet. */

@@ -3,6 +3,7 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "partition.h"
 #include "record.h"
 
 #include <errno.h>
@@ -32,6 +33,8 @@ struct hood {
 	struct hood *next;
 	void *bytes;
 	size_t size;
+	struct place sum; /* of the members whose position is known */
+	uint32_t placed; /* how many these are */
 	char group[GROUP_NAME_MAX + 1];
 	char channel[NAME_MAX_LENGTH + 1];
 };
@@ -78,11 +81,12 @@ static void append(struct groups *groups, struct hood *hood) {
 	groups->memory += hood->size;
 }
 
-static int add_hood(struct groups *groups, const struct group_key *key, struct hood **ret_hood) {
+static int add_hood(
+	struct groups *groups, const struct group_key *key, uint32_t room, struct hood **ret_hood) {
 	struct hood *hood = calloc(1, sizeof(*hood));
 	if (!hood)
 		return -ENOMEM;
-	int r = lay_out(ROOM_FIRST, key->horizon, &hood->bytes, &hood->size);
+	int r = lay_out(room, key->horizon, &hood->bytes, &hood->size);
 	if (r < 0) {
 		free(hood);
 		return r;
@@ -113,18 +117,89 @@ static int grow(struct groups *groups, struct hood *hood) {
 	return 0;
 }
 
-/* A neighbourhood of the group with a free seat. */
-static int find_room(struct groups *groups, const struct group_key *key, struct hood **ret_hood) {
+/* Keeps the centre of a neighbourhood. */
+static void count_place(struct hood *hood, const struct board_seat *seat, int sign) {
+	if (isnan(seat->x))
+		return;
+	hood->sum.x += sign * seat->x;
+	hood->sum.y += sign * seat->y;
+	hood->sum.z += sign * seat->z;
+	hood->placed += (uint32_t)sign;
+}
+
+static void leave(struct hood *hood, uint32_t seat) {
+	count_place(hood, &hood->open.seats[seat], -1);
+	neighbourhood_leave(&hood->open, seat);
+}
+
+/* Half of the members go to a neighbourhood of their own, which begins with what they have learned
+ * so far. */
+static int split(struct groups *groups, struct hood *hood) {
+	struct group_key key = { span_text(hood->group), span_text(hood->channel),
+		hood->open.head->horizon };
+	bool leaves[NEIGHBOURHOOD_MAX];
+	struct hood *other;
+	int r = add_hood(groups, &key, hood->open.head->room, &other);
+	if (r < 0)
+		return r;
+
+	neighbourhood_copy(&other->open, &hood->open);
+	other->sum = hood->sum;
+	other->placed = hood->placed;
+	partition_choose(&hood->open, leaves);
+	for (uint32_t i = 0; i < hood->open.head->count; i++) {
+		uint32_t series = hood->open.seats[i].series;
+		leave(leaves[i] ? hood : other, i);
+		if (leaves[i] && series)
+			groups->seats[series].hood = &other->open;
+	}
+	return 0;
+}
+
+/* How far away a neighbourhood is; nobody knows where those without positions are. */
+static double distance_to(const struct hood *hood, const struct place *place) {
+	if (!place_is_known(place) || hood->placed == 0)
+		return HUGE_VAL;
+	double n = hood->placed;
+	struct place centre = { hood->sum.x / n, hood->sum.y / n, hood->sum.z / n };
+	return place_distance(&centre, place);
+}
+
+/* The neighbourhood of the group that is closest; of equally close ones, the one with the fewest members. */
+static struct hood *closest(
+	const struct groups *groups, const struct group_key *key, const struct place *place) {
+	struct hood *best = NULL;
+	double least = HUGE_VAL;
 	for (struct hood *hood = groups->first; hood; hood = hood->next) {
 		if (!matches(hood, key))
 			continue;
-		*ret_hood = hood;
-		if (!neighbourhood_is_full(&hood->open))
-			return 0;
-		if (hood->open.head->room < NEIGHBOURHOOD_MAX)
-			return grow(groups, hood);
+		double distance = distance_to(hood, place);
+		if (best &&
+			(distance > least || (distance == least && hood->open.head->count >=
+									   best->open.head->count)))
+			continue;
+		best = hood;
+		least = distance;
 	}
-	return add_hood(groups, key, ret_hood);
+	return best;
+}
+
+/* A neighbourhood of the group with a free seat. */
+static int find_room(struct groups *groups, const struct group_key *key, const struct place *place,
+	struct hood **ret_hood) {
+	struct hood *hood = closest(groups, key, place);
+	int r = 0;
+	if (!hood)
+		return add_hood(groups, key, ROOM_FIRST, ret_hood);
+	bool full = neighbourhood_is_full(&hood->open);
+	if (full && hood->open.head->room < NEIGHBOURHOOD_MAX) {
+		r = grow(groups, hood);
+	} else if (full) {
+		r = split(groups, hood);
+		hood = closest(groups, key, place);
+	}
+	*ret_hood = hood;
+	return r;
 }
 
 static int reserve_seat(struct groups *groups, uint32_t series) {
@@ -141,23 +216,44 @@ static int reserve_seat(struct groups *groups, uint32_t series) {
 	return 0;
 }
 
+static struct hood *hood_of(const struct near_seat *seat) {
+	return (struct hood *)seat->hood;
+}
+
+void groups_place(struct groups *groups, uint32_t series, const struct place *place) {
+	if (series >= groups->seats_room || !groups->seats[series].hood)
+		return;
+	struct hood *hood = hood_of(&groups->seats[series]);
+	struct board_seat *seat = &hood->open.seats[groups->seats[series].seat];
+	count_place(hood, seat, -1);
+	seat->x = place->x;
+	seat->y = place->y;
+	seat->z = place->z;
+	count_place(hood, seat, 1);
+}
+
+struct near_seat groups_seat(const struct groups *groups, uint32_t series) {
+	return series < groups->seats_room ? groups->seats[series] : (struct near_seat){ 0 };
+}
+
 int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
-	struct near_seat *ret_seat) {
+	const struct place *place) {
 	struct hood *hood;
 	int r = reserve_seat(groups, series);
 	if (r < 0)
 		return r;
 	struct near_seat *seat = &groups->seats[series];
-	if (seat->hood && !matches((const struct hood *)seat->hood, key))
+	if (seat->hood && !matches(hood_of(seat), key))
 		groups_leave(groups, series);
 	if (!seat->hood) {
-		r = find_room(groups, key, &hood);
+		r = find_room(groups, key, place, &hood);
 		if (r < 0)
 			return r;
 		seat->hood = &hood->open;
 		seat->seat = neighbourhood_sit(&hood->open, series);
 	}
-	*ret_seat = *seat;
+	if (place_is_known(place))
+		groups_place(groups, series, place);
 	return 0;
 }
 
@@ -165,7 +261,7 @@ void groups_leave(struct groups *groups, uint32_t series) {
 	if (series >= groups->seats_room || !groups->seats[series].hood)
 		return;
 	struct near_seat *seat = &groups->seats[series];
-	neighbourhood_leave(seat->hood, seat->seat);
+	leave(hood_of(seat), seat->seat);
 	*seat = (struct near_seat){ 0 };
 }
 
@@ -221,7 +317,8 @@ static int read_header(struct state_header *header, const void *from, size_t siz
 }
 
 /* Seats for the members of a neighbourhood that was loaded. */
-static int take_seats(struct groups *groups, struct neighbourhood *hood) {
+static int take_seats(struct groups *groups, struct hood *loaded) {
+	struct neighbourhood *hood = &loaded->open;
 	for (uint32_t i = 0; i < hood->head->count; i++) {
 		uint32_t series = hood->seats[i].series;
 		int r = reserve_seat(groups, series);
@@ -230,9 +327,12 @@ static int take_seats(struct groups *groups, struct neighbourhood *hood) {
 		if (series && groups->seats[series].hood)
 			return E_MISMATCH;
 	}
-	for (uint32_t i = 0; i < hood->head->count; i++)
-		if (hood->seats[i].series)
-			groups->seats[hood->seats[i].series] = (struct near_seat){ hood, i };
+	for (uint32_t i = 0; i < hood->head->count; i++) {
+		if (hood->seats[i].series == 0)
+			continue;
+		groups->seats[hood->seats[i].series] = (struct near_seat){ hood, i };
+		count_place(loaded, &hood->seats[i], 1);
+	}
 	return 0;
 }
 
@@ -257,7 +357,7 @@ int groups_load(struct groups *groups, const void *from, size_t size) {
 	r = neighbourhood_is_sound(bytes, header.length) ? 0 : E_CORRUPT;
 	if (r == 0) {
 		neighbourhood_open(&hood->open, bytes);
-		r = take_seats(groups, &hood->open);
+		r = take_seats(groups, hood);
 	}
 	if (r < 0) {
 		drop(hood);

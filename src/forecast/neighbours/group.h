@@ -3,6 +3,7 @@
 #define FORECAST_GROUP_H
 
 #include "near.h"
+#include "partition.h"
 #include "span.h"
 
 /*
@@ -24,10 +25,16 @@ struct group_key {
 
 void groups_finish(struct groups *groups);
 
-/* Gives a series a seat; the one that it had if it has been a member before. 0 or -ENOMEM. Moves the
- * bytes of a neighbourhood, so no batch may be running. */
+/* Gives a series a seat, close to its place if that is known; the one that it had if it has been a member
+ * before. 0 or -ENOMEM. Moves the bytes of a neighbourhood, so no batch may be running. */
 int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
-	struct near_seat *ret_seat);
+	const struct place *place);
+
+/* Where a series sits now: others that join can move it to another neighbourhood. */
+struct near_seat groups_seat(const struct groups *groups, uint32_t series);
+
+/* A member's position has become known or has changed: it counts for those who join from then on. */
+void groups_place(struct groups *groups, uint32_t series, const struct place *place);
 void groups_leave(struct groups *groups, uint32_t series);
 
 /*

@@ -111,7 +111,7 @@ uint32_t neighbourhood_sit(struct neighbourhood *hood, uint32_t series) {
 }
 
 void neighbourhood_leave(struct neighbourhood *hood, uint32_t seat) {
-	hood->seats[seat] = (struct board_seat){ .slot = SLOT_NONE };
+	hood->seats[seat] = (struct board_seat){ .slot = SLOT_NONE, .x = NAN, .y = NAN, .z = NAN };
 	moments_forget(hood->levels, hood->head->room, seat);
 	moments_forget(hood->changes, hood->head->room, seat);
 	memset(hood->loadings + (size_t)seat * PICTURE_RANK, 0, PICTURE_RANK * sizeof(float));

@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What are neighbours good for? Prints the table that docs/neighbours.md quotes, of the files in
+# $XLSTMD_DATA (by default ../shared/data beside the source): mean absolute errors of the median, at single
+# leads, of every detector alone and of the same detectors in a group.
+#
+#   neighbours.sh XLSTMCTL MODEL [NAME...]      names as below; all of them by default
+set -eu
+xlstmctl=$1
+model=$2
+shift 2
+data=${XLSTMD_DATA:-$(dirname "$0")/../../../shared/data}
+[ -d "$data/traffic" ] || {
+	echo "skipped: no data at $data"
+	exit 77
+}
+names=${*:-los congested prsa strangers stuck reversed}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+speeds=$data/traffic/los_speed.csv.gz
+stations="Aotizhongxin Dongsi Guanyuan Tiantan Wanliu Gucheng"
+
+# errors FILE LEADS OPTION... : MAE and MSE at each lead
+errors() {
+	file=$1
+	leads=$2
+	shift 2
+	"$xlstmctl" backtest "$file" --wide --horizons "$leads" "$@" --json 2>/dev/null | awk '
+		BEGIN { RS = "{\"h\":" }
+		NR > 1 {
+			match($0, /"mae_at_h":[^,]*/); mae = substr($0, RSTART + 11, RLENGTH - 11)
+			match($0, /"mse_at_h":[^,]*/); mse = substr($0, RSTART + 11, RLENGTH - 11)
+			print $0 + 0, mae, mse
+		}'
+}
+
+# compare WHAT FILE LEADS OPTION... : alone, in a group, and the ratio
+compare() {
+	what=$1
+	shift
+	errors "$@" >"$folder/alone"
+	errors "$@" --group >"$folder/grouped"
+	report "$what"
+}
+
+report() {
+	paste -d ' ' "$folder/alone" "$folder/grouped" | awk -v what="$1" '{
+		printf "%-28s lead %3d  MAE %.4g -> %.4g (%.4f)  MSE %.4g -> %.4g (%.4f)\n",
+			what, $1, $2, $5, $5 / $2, $3, $6, $6 / $3 }'
+}
+
+# columns FILE AWK-PROGRAM : a file made from the speeds; h holds the heading, x[row, column] the values
+columns() {
+	zcat "$speeds" | awk -F, '
+		NR == 1 { n = NF; for (i = 1; i <= NF; i++) h[i] = $i; next }
+		{ rows = NR - 1; for (i = 1; i <= NF; i++) x[rows, i] = $i }
+		END { '"$2"' }' | gzip >"$1"
+}
+
+# One column of an air quality file.
+quantity() {
+	zcat "$data/iot/prsa/$1.csv.gz" | awk -F, -v name="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) { gsub(/"/, "", $i); if ($i == name) at = i } }
+		NR > 1 { print $at }'
+}
+
+for name in $names; do
+	case $name in
+	los)
+		compare "speeds" "$speeds" 3,6,12 --step 5m --score-from 504 --model "$model"
+		;;
+	congested)
+		compare "speeds below 45 mph" "$speeds" 3,6,12 --step 5m --score-from 504 \
+			--score-below 45 --model "$model"
+		;;
+	prsa)
+		for what in PM2.5 NO2 O3; do
+			for station in $stations; do
+				{ echo "$station"; quantity "$station" "$what"; } >"$folder/$station"
+			done
+			(cd "$folder" && paste -d , $stations) | gzip >"$folder/prsa.csv.gz"
+			compare "air, $what" "$folder/prsa.csv.gz" 1,3,6 --step 1h --missing NA \
+				--score-from 8766 --model none
+		done
+		;;
+	strangers)
+		# Nothing in common: oil temperature, taxis, particles, a road, gas; 4000 rows of each.
+		(cd "$folder" && {
+			zcat "$data/ett/ETTh1.csv.gz" | awk -F, '{ print NR == 1 ? "oil" : $8 }' >1
+			zcat "$data/nab/realKnownCause/nyc_taxi.csv.gz" |
+				awk -F, '{ print NR == 1 ? "taxi" : $2 }' >2
+			{ echo particles; quantity Dongsi PM2.5; } >3
+			zcat "$data/traffic/i94_metro_volume.csv.gz" |
+				awk -F, '{ print NR == 1 ? "road" : $9 }' >4
+			zcat "$data/iot/AirQualityUCI.csv.gz" |
+				awk -F, '{ print NR == 1 ? "gas" : $2 == -200 ? "NA" : $2 }' >5
+			paste -d , 1 2 3 4 5 | head -n 4001 | gzip >strangers.csv.gz
+		})
+		compare "strangers" "$folder/strangers.csv.gz" 1,6,12 --step 1h --missing NA \
+			--zscore-rows 1000 --score-from 1000 --model none
+		;;
+	stuck)
+		# The last 40% of the detectors stick at row 504; scored are the others.
+		columns "$folder/stuck.csv.gz" '
+			for (i = 1; i <= n; i++) printf "%s%s", h[i], i < n ? "," : "\n"
+			for (t = 1; t <= rows; t++) for (i = 1; i <= n; i++)
+				printf "%s%s", x[i > 124 && t > 504 ? 504 : t, i], i < n ? "," : "\n"'
+		set -- 3,6,12 --step 5m --score-from 504 --score-first 124 --model none
+		errors "$speeds" "$@" >"$folder/alone"
+		errors "$speeds" "$@" --group >"$folder/grouped"
+		report "124 speeds"
+		errors "$folder/stuck.csv.gz" "$@" --group >"$folder/grouped"
+		report "the same, 83 others stuck"
+		;;
+	reversed)
+		# A detector among twenty others whose time runs backwards; six such.
+		for first in 1 35 70 105 140 175; do
+			columns "$folder/reversed.csv.gz" '
+				for (t = 0; t <= rows; t++) for (i = 0; i <= 20; i++) {
+					at = '$first' + i
+					v = t == 0 ? h[at] : x[i == 0 ? t : rows + 1 - t, at]
+					printf "%s%s", v, i < 20 ? "," : "\n" }'
+			set -- "$folder/reversed.csv.gz" 3,6,12 --step 5m --score-from 504 \
+				--score-first 1 --model none
+			errors "$@" >>"$folder/alone.all"
+			errors "$@" --group >>"$folder/grouped.all"
+		done
+		for kind in alone grouped; do
+			awk '{ n[$1]++; a[$1] += $2; s[$1] += $3 }
+				END { for (h in n) print h, a[h] / n[h], s[h] / n[h] }' \
+				"$folder/$kind.all" | sort -n >"$folder/$kind"
+		done
+		report "among reversed"
+		;;
+	*)
+		echo "no control $name"
+		exit 2
+		;;
+	esac
+done
