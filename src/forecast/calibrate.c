@@ -8,16 +8,13 @@
 
 #define SIZE_FASTEST 0.05
 
-/* How many errors the guess counts for. */
-#define SIZE_GUESS 2.0
-
 /* Step of a position when a quantile was on the wrong side, at lead 1; labels of long leads
  * overlap, so that h wrong ones in a row are one event: the step falls with the lead. */
 #define POSITION_RATE 0.03
 #define POSITION_FALL 0.4
 
-/* Quantiles of the normal distribution in units of its mean absolute deviation, sqrt(2/pi). */
-static const double normal[QUANTILES] = { -1.60619, -1.05483, -0.65724, -0.31752, 0, 0.31752,
+/* The deviation is sqrt(2/pi). */
+const double calibrate_normal[QUANTILES] = { -1.60619, -1.05483, -0.65724, -0.31752, 0, 0.31752,
 	0.65724, 1.05483, 1.60619 };
 
 double quantile_level(int i) {
@@ -28,15 +25,26 @@ static double position_rate(double overlapping) {
 	return POSITION_RATE * pow(overlapping, -POSITION_FALL);
 }
 
-/* Positions that have crossed change places, so that each goes on answering for its own level. */
-static void sort_positions(double positions[QUANTILES]) {
+/* Quantiles that have crossed change places, which never makes them worse (Chernozhukov,
+ * Fernandez-Val and Galichon 2010). */
+static void rearrange(double quantiles[QUANTILES]) {
 	for (int i = 1; i < QUANTILES; i++) {
-		double full = normal[i] + positions[i];
+		double moved = quantiles[i];
 		int j = i;
-		for (; j > 0 && normal[j - 1] + positions[j - 1] > full; j--)
-			positions[j] = normal[j - 1] + positions[j - 1] - normal[j];
-		positions[j] = full - normal[j];
+		for (; j > 0 && quantiles[j - 1] > moved; j--)
+			quantiles[j] = quantiles[j - 1];
+		quantiles[j] = moved;
 	}
+}
+
+/* Positions too, so that each goes on answering for its own level. */
+static void sort_positions(double positions[QUANTILES]) {
+	double full[QUANTILES];
+	for (int i = 0; i < QUANTILES; i++)
+		full[i] = calibrate_normal[i] + positions[i];
+	rearrange(full);
+	for (int i = 0; i < QUANTILES; i++)
+		positions[i] = full[i] - calibrate_normal[i];
 }
 
 void calibrate_settle(
@@ -53,15 +61,20 @@ void calibrate_settle(
 	sort_positions(calibrate->positions);
 }
 
-double calibrate_size(const struct calibrate *calibrate, double spread, double guess) {
-	return spread * (SIZE_GUESS * guess + calibrate->errors) /
-	       (SIZE_GUESS * spread + calibrate->spreads);
+double calibrate_size(
+	const struct calibrate *calibrate, double spread, double guess, double guesses) {
+	return spread * (guesses * guess + calibrate->errors) /
+	       (guesses * spread + calibrate->spreads);
 }
 
-void calibrate_quantiles(
-	const struct calibrate *calibrate, double mean, double size, float quantiles[QUANTILES]) {
+void calibrate_quantiles(const struct calibrate *calibrate, double mean, double size,
+	const double shape[QUANTILES], float quantiles[QUANTILES]) {
+	double offsets[QUANTILES];
 	for (int i = 0; i < QUANTILES; i++)
-		quantiles[i] = (float)(mean + size * (normal[i] + calibrate->positions[i]));
+		offsets[i] = shape[i] + calibrate->positions[i];
+	rearrange(offsets);
+	for (int i = 0; i < QUANTILES; i++)
+		quantiles[i] = (float)(mean + size * offsets[i]);
 }
 
 struct calibrate calibrate_between(

@@ -22,7 +22,7 @@
 struct calibrate {
 	double errors; /* fading sum of absolute errors, in the unit of the readings */
 	double spreads; /* of the spreads told, in the same unit */
-	double positions[QUANTILES]; /* minus those of the normal distribution */
+	double positions[QUANTILES]; /* minus those of the shape, an error's distribution */
 };
 
 /* Levels of the quantiles. */
@@ -44,12 +44,17 @@ void calibrate_settle(
 struct calibrate calibrate_between(
 	const struct calibrate *first, const struct calibrate *second, double share);
 
-/* Expected absolute error for this spread, before any errors were seen `guess`; both in the unit of
- * the readings. */
-double calibrate_size(const struct calibrate *calibrate, double spread, double guess);
+/* Expected absolute error for this spread; a guess of it counts for `guesses` errors, above 0. Both in
+ * the unit of the readings. */
+double calibrate_size(
+	const struct calibrate *calibrate, double spread, double guess, double guesses);
+
+/* The shape that errors are taken for where nobody knows better: quantiles of the normal distribution
+ * in units of its mean absolute deviation. */
+extern const double calibrate_normal[QUANTILES];
 
 /* Nine ascending quantiles around mean for errors of that size. */
-void calibrate_quantiles(
-	const struct calibrate *calibrate, double mean, double size, float quantiles[QUANTILES]);
+void calibrate_quantiles(const struct calibrate *calibrate, double mean, double size,
+	const double shape[QUANTILES], float quantiles[QUANTILES]);
 
 #endif

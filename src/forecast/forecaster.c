@@ -14,6 +14,16 @@
 #define SPREAD_OF_RANGE (0.79788 / 2.56310)
 #define LEAST_SPREAD    1e-7
 
+/* Errors that a guess of their size counts for. The network's counts for more, at long leads, whose
+ * errors overlap, for many; each error that has been seen takes one away. */
+#define GUESSES         2.0
+#define NETWORK_GUESSES 16.0
+#define LEAD_GUESSES    8.0
+
+/* Part of the scores that outweigh the trust in the network's mean, after which its quantiles' shape is no
+ * longer looked at. */
+#define SHAPE_TRUST 0.5
+
 /* Forecasts scored at lead 1, and at the last lead, before a series has a skill. */
 #define WARM_FIRST 20
 #define WARM_LAST  4
@@ -43,6 +53,32 @@ static double guess_at(const struct row *row, const struct panel *panel, uint32_
 	return h > 1 ? shorter * sqrt((double)h / (h - 1)) : first_guess(row);
 }
 
+/* Errors that the guess counts for at lead h, of which `scored` forecasts have been scored. */
+static double guesses_at(const struct panel *panel, uint32_t h, double scored) {
+	double guesses = NETWORK_GUESSES + LEAD_GUESSES * h - scored;
+	return panel->network_awake ? fmax(GUESSES, guesses) : GUESSES;
+}
+
+/* How far the network is still trusted there to know how errors of this series are spread: 1 where
+ * nothing was scored yet, 0 where the positions of the quantiles have learned it. */
+static double shape_trust_at(const struct panel *panel, uint32_t h, double scored) {
+	return panel->network_awake ? fmax(0, 1 - scored / (SHAPE_TRUST * mix_trust(h))) : 0;
+}
+
+/* What errors of size one are taken to be distributed like: as far as it is trusted as the network
+ * says around its own mean, else normal. */
+static void shape_at(const struct panel *panel, uint32_t h, double spread, double trust,
+	double shape[QUANTILES]) {
+	const double *quantiles = panel->network[h - 1];
+	double mean = 0;
+	for (int q = 0; q < QUANTILES && trust > 0; q++)
+		mean += quantiles[q] / QUANTILES;
+	for (int q = 0; q < QUANTILES; q++) {
+		double own = trust > 0 ? (quantiles[q] - mean) / spread : 0;
+		shape[q] = trust * own + (1 - trust) * calibrate_normal[q];
+	}
+}
+
 /* Mixes the experts at one lead and puts quantiles around the mean. *size: expected absolute error
  * of the next shorter lead in the unit of the readings, then of this one. */
 static struct pending issue_lead(
@@ -51,18 +87,21 @@ static struct pending issue_lead(
 		.origin = {row->anchor, row->scale},
                   .assumed = row->head->history.missing > 0
 	};
-	struct mix mix;
+	struct mix mix_buffer;
 	struct calibrate buffer;
+	const struct mix *mix = row_mix(row, h, &mix_buffer);
 	const struct calibrate *calibrate = row_calibrate(row, h, &buffer);
+	double shape[QUANTILES], scored = mix->scored[EXPERT_CLOSED];
 	for (int e = 0; e < EXPERTS; e++)
 		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean =
-		(float)(row->near_state ? mix_last(row_mix(row, h, &mix), pending.experts)
-					: mix_second(row_mix(row, h, &mix), pending.experts, h));
+	pending.mean = (float)(row->near_state ? mix_last(mix, pending.experts)
+					       : mix_second(mix, pending.experts, h));
 	pending.spread = spread_at(row, panel, h);
+	shape_at(panel, h, pending.spread, shape_trust_at(panel, h, scored), shape);
 	*size = calibrate_size(calibrate, pending.spread * row->scale,
-		guess_at(row, panel, h, pending.spread, *size));
-	calibrate_quantiles(calibrate, (double)pending.mean, *size / row->scale, pending.quantiles);
+		guess_at(row, panel, h, pending.spread, *size), guesses_at(panel, h, scored));
+	calibrate_quantiles(
+		calibrate, (double)pending.mean, *size / row->scale, shape, pending.quantiles);
 	return pending;
 }
 

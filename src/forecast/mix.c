@@ -20,9 +20,8 @@
 #define DOUBTS_OF_LEAD 0.5
 #define DOUBTED        2.0
 
-/* Before it has been scored on a series, the network's loss is taken for TRUSTED times that of the
- * closed mix, which TRUST scores outweigh. */
-#define TRUST   20.0
+/* Before it has been scored on a series, the network's loss is taken for so many times that of the
+ * closed mix. */
 #define TRUSTED 0.7
 
 /* Neighbours are taken for STRANGE times as bad as no neighbours, which STRANGENESS scores outweigh. */
@@ -84,14 +83,14 @@ double mix_forecast(
 
 double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h) {
 	double losses[EXPERTS];
-	double n = mix->scored[EXPERT_NETWORK];
+	double n = mix->scored[EXPERT_NETWORK], trust = mix_trust(h);
 	if (isnan(forecasts[EXPERT_NETWORK]))
 		return (double)forecasts[EXPERT_CLOSED];
 	if (n == 0)
 		return (double)forecasts[EXPERT_NETWORK];
 	double closed = losses[EXPERT_CLOSED] = (double)mix->loss[EXPERT_CLOSED];
 	losses[EXPERT_NETWORK] =
-		(n * (double)mix->loss[EXPERT_NETWORK] + TRUST * TRUSTED * closed) / (n + TRUST);
+		(n * (double)mix->loss[EXPERT_NETWORK] + trust * TRUSTED * closed) / (n + trust);
 	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD, h);
 	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERT_ALONE, MIX_SHARPNESS);
 }

@@ -42,6 +42,12 @@ double mix_forecast(
  * scored on this series, it is trusted to be what it was elsewhere. */
 double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_t h);
 
+/* Scores at lead h that outweigh that trust; scores of long leads overlap, so that it takes more of
+ * them there. */
+static inline double mix_trust(uint32_t h) {
+	return 100 + 8.0 * h;
+}
+
 /* The last level, of a series in a group: what it knows alone, and what its neighbours add. Sharp, and by
  * absolute errors. */
 double mix_last(const struct mix *mix, const float forecasts[EXPERTS]);

@@ -45,8 +45,8 @@ static void cover(uint32_t h, double (*draw)(struct random *), double shares[QUA
 			for (int i = 0; i < QUANTILES && t >= TICKS / 4; i++)
 				shares[i] += sum < (double)issued->quantiles[i];
 		}
-		calibrate_quantiles(
-			&calibrate, 0, calibrate_size(&calibrate, 1, 1), issued->quantiles);
+		calibrate_quantiles(&calibrate, 0, calibrate_size(&calibrate, 1, 1, 2),
+			calibrate_normal, issued->quantiles);
 	}
 	for (int i = 0; i < QUANTILES; i++)
 		shares[i] /= TICKS - TICKS / 4;
@@ -86,7 +86,8 @@ static void quantiles_of_normal_noise_are_those_of_the_normal_distribution(void 
 	float quantiles[QUANTILES];
 	random_init(&random, 7);
 	for (int t = 0; t < 20000; t++) {
-		calibrate_quantiles(&calibrate, 5, calibrate_size(&calibrate, 1, 1), quantiles);
+		calibrate_quantiles(&calibrate, 5, calibrate_size(&calibrate, 1, 1, 2),
+			calibrate_normal, quantiles);
 		settle(&calibrate, 1, 5 + random_normal(&random), 5, quantiles);
 		for (int i = 0; i < QUANTILES && t >= 10000; i++)
 			mean[i] += (double)quantiles[i] / 10000;
@@ -97,12 +98,15 @@ static void quantiles_of_normal_noise_are_those_of_the_normal_distribution(void 
 
 static void quantiles_ascend_whatever_arrives(void **unused) {
 	(void)unused;
+	static const double flat[QUANTILES] = { -0.1, -0.1, -0.1, 0, 0, 0, 2, 2, 2 };
 	struct random random;
 	struct calibrate calibrate = { 0 };
 	float quantiles[QUANTILES];
 	random_init(&random, 8);
 	for (int t = 0; t < 5000; t++) {
-		calibrate_quantiles(&calibrate, 0, calibrate_size(&calibrate, 1, 1), quantiles);
+		const double *shape = t / 100 % 2 ? flat : calibrate_normal;
+		calibrate_quantiles(
+			&calibrate, 0, calibrate_size(&calibrate, 1, 1, 2), shape, quantiles);
 		for (int i = 1; i < QUANTILES; i++)
 			assert_true(quantiles[i] >= quantiles[i - 1]);
 		double spike = t % 50 == 0 ? 1e6 : 1;
@@ -110,11 +114,27 @@ static void quantiles_ascend_whatever_arrives(void **unused) {
 	}
 }
 
+/* Before anything has arrived the quantiles are the shape that was told; a guess that counts for three
+ * errors and three errors of twice its size give one and a half times its size. */
+static void a_guess_counts_for_so_many_errors(void **unused) {
+	(void)unused;
+	static const double shape[QUANTILES] = { -1, -0.5, -0.25, 0, 0.5, 1, 2, 3, 5 };
+	struct calibrate calibrate = { 0 };
+	float quantiles[QUANTILES];
+	calibrate_quantiles(&calibrate, 10, calibrate_size(&calibrate, 1, 4, 3), shape, quantiles);
+	for (int i = 0; i < QUANTILES; i++)
+		assert_true(fabs((double)quantiles[i] - (10 + 4 * shape[i])) < 1e-6);
+	calibrate.errors = 3 * 8;
+	calibrate.spreads = 3 * 4;
+	assert_true(fabs(calibrate_size(&calibrate, 4, 4, 3) - 6) < 1e-12);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(observations_fall_below_each_quantile_as_often_as_it_says),
 		cmocka_unit_test(quantiles_of_normal_noise_are_those_of_the_normal_distribution),
 		cmocka_unit_test(quantiles_ascend_whatever_arrives),
+		cmocka_unit_test(a_guess_counts_for_so_many_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
