@@ -4,6 +4,7 @@
 #include "config.h"
 #include "error.h"
 #include "log.h"
+#include "secret.h"
 #include "setup.h"
 
 #include <stdio.h>
@@ -62,6 +63,9 @@ static int run(const struct arguments *arguments) {
 	} else if (arguments->set_aside) {
 		status = set_aside(config);
 	} else if (!arguments->check_config) {
+		int sealed = secret_seal_process();
+		if (sealed < 0)
+			log_warning("core dumps stay possible: %s", error_text(sealed));
 		log_set_level(
 			arguments->verbose ? LOG_LEVEL_DEBUG : (enum log_level)config->daemon.log);
 		status = app_run(config, arguments->config, arguments->verbose);

@@ -7,10 +7,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Longest password file. */
 #define SECRET_SIZE_MAX 4096
+
+int secret_seal_process(void) {
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : 0;
+}
 
 bool secret_credential_path(const char *name, struct text *to) {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");

@@ -4,6 +4,10 @@
 
 #include "text.h"
 
+/* From now on the process leaves no core dump, and nobody but root may look into its memory: not even
+ * other processes of its user. 0 or -errno. */
+int secret_seal_process(void);
+
 /* The path of a systemd credential (LoadCredential=) in `to`, terminated; false if there is none of
  * that name. */
 bool secret_credential_path(const char *name, struct text *to);

@@ -53,6 +53,10 @@ static int copy_options(struct mqtt_options *to, const struct mqtt_options *from
 }
 
 static void free_options(struct mqtt_options *options) {
+	char *password = (char *)(uintptr_t)options->password;
+
+	if (password)
+		explicit_bzero(password, strlen(password));
 	for (size_t i = 0; i < STRINGS; i++)
 		free((void *)(uintptr_t)*string_at(options, i));
 }

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,9 +27,11 @@ static int make_folder(void **state) {
 }
 
 static int remove_folder(void **state) {
+	char command[64];
+
 	(void)state;
-	unlink(path);
-	return rmdir(folder);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
 }
 
 static void put(const char *content, size_t length) {
@@ -90,11 +95,41 @@ static void credentials_are_found_by_name(void **state) {
 	unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+/* Ends a process of its own with what makes a core dump elsewhere; whether it made one. */
+static bool dumps_core(bool sealed) {
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct rlimit any = { RLIM_INFINITY, RLIM_INFINITY };
+
+		if (chdir(folder) < 0 || setrlimit(RLIMIT_CORE, &any) < 0 ||
+			(sealed && secret_seal_process() < 0))
+			_exit(1);
+		signal(SIGQUIT, SIG_DFL);
+		raise(SIGQUIT);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	return WCOREDUMP(status);
+}
+
+static void a_sealed_process_leaves_no_core(void **state) {
+	(void)state;
+	if (!dumps_core(false)) {
+		print_message("nothing here leaves a core dump\n");
+		skip();
+	}
+	assert_false(dumps_core(true));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_line_counts),
 		cmocka_unit_test(what_holds_no_secret_is_refused),
 		cmocka_unit_test(credentials_are_found_by_name),
+		cmocka_unit_test(a_sealed_process_leaves_no_core),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
