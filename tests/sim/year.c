@@ -42,6 +42,9 @@
 
 #define REPORT_DAYS 28
 
+/* Errors are judged over this many days at the end. */
+#define JUDGED_DAYS 84
+
 static char folder[] = "/tmp/xlstmd-year-XXXXXX";
 static char path[64];
 
@@ -167,7 +170,7 @@ static void live(struct plant *plant, uint32_t days) {
 		if (day == SETTLED_DAY)
 			settled = now;
 		report(plant, day, &now);
-		if (day % REPORT_DAYS == 0 && day + REPORT_DAYS <= days)
+		if (day % REPORT_DAYS == 0 && day + JUDGED_DAYS <= days)
 			plant->errors = (struct plant_errors){ 0 };
 	}
 	judge(plant, &week, &settled, &now);

@@ -154,6 +154,60 @@ static void fields_without_end_are_bounded(void **state) {
 	json_decref(await_stats(&peer, "refused.too_many_channels", 10));
 }
 
+/* Sixty-three characters of two bytes. */
+#define LONG_NAME                                                                                  \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"     \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"                                               \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"     \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"                                               \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"     \
+	"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+
+/* A name is the same in its topic, in JSON and in SQL, and is nowhere a path. */
+static void names_that_pass_stay_what_they_are(void **state) {
+	static const char *const detectors[] = { "..", "a\"},{\"b", "x'); DELETE FROM reading; --",
+		"%s%n%x", "back\\slash", "\u202eright to left", LONG_NAME };
+	static struct peer listener;
+
+	(void)state;
+	peer_connect(&listener, broker.port);
+	peer_subscribe(&listener, "xlstm/forecast/#", 1);
+	for (size_t i = 0; i < sizeof(detectors) / sizeof(detectors[0]); i++) {
+		char topic[512], series[256];
+
+		snprintf(topic, sizeof(topic), "json/%s", detectors[i]);
+		publish_text(&peer, topic, "{\"it's\":1}");
+		snprintf(series, sizeof(series), "%s/it's", detectors[i]);
+		snprintf(topic, sizeof(topic), "xlstm/forecast/%s", series);
+		json_t *forecast = await_json(&listener, topic);
+		assert_string_equal(json_string_value(json_object_get(forecast, "series")), series);
+		json_decref(forecast);
+	}
+	peer_disconnect(&listener);
+	process_await_query(&process, "SELECT count(*) FROM series WHERE channel='it''s'", "7");
+	process_await_query(
+		&process, "SELECT count(*) FROM forecast WHERE json_valid(json)=0", "0");
+}
+
+static void names_that_could_do_harm_are_refused(void **state) {
+	static const char *const payloads[] = {
+		"{\"line\\nend\":1}",
+		"{\"escape\\u001b[31m\":1}",
+		"{\"escape\\u009b31m\":1}",
+		"{\"+\":1}",
+		"{\"#\":1}",
+		"{\"" LONG_NAME LONG_NAME "\":1}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		double before = count_now("refused.bad_name");
+		publish_text(&peer, "json/harm", payloads[i]);
+		if (count_now("refused.bad_name") != before + 1)
+			fail_msg("%s is not refused", payloads[i]);
+	}
+}
+
 static void refused_requests_are_counted(void **state) {
 	(void)state;
 	double before = count_now("refused.disabled");
@@ -204,6 +258,8 @@ int main(void) {
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(retained_readings_without_a_time_are_refused),
 		cmocka_unit_test(names_can_not_leave_their_place),
+		cmocka_unit_test(names_that_pass_stay_what_they_are),
+		cmocka_unit_test(names_that_could_do_harm_are_refused),
 		cmocka_unit_test(refused_requests_are_counted),
 		cmocka_unit_test(an_answer_is_never_a_reading_nor_a_forecast),
 		cmocka_unit_test(readings_that_step_in_no_tick_are_counted),

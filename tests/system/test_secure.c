@@ -2,10 +2,12 @@
 #include "process.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,6 +99,70 @@ static void a_credential_of_the_service_manager_does_too(void **state) {
 	process_stop(&process);
 }
 
+/* Whether the command succeeds. */
+static bool shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static bool shell(const char *format, ...) {
+	char command[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	return system(command) == 0;
+}
+
+static void start_connected(void) {
+	write_file(process_file(&process, "password"), PASSWORD "\n");
+	configure("ca.crt", true);
+	process_start(&process);
+	assert_true(process_await(&process, "broker connected", PATIENCE_MS));
+}
+
+static void everybody_may_look_at_its_command_line_and_environment(void **state) {
+	(void)state;
+	start_connected();
+	assert_true(shell("grep -aq xlstmd /proc/%d/cmdline", process.pid));
+	assert_false(shell("grep -aq '%s' /proc/%d/cmdline /proc/%d/environ /proc/%d/comm",
+		PASSWORD, process.pid, process.pid, process.pid));
+}
+
+static void it_listens_to_nobody_and_talks_to_the_broker_alone(void **state) {
+	(void)state;
+	assert_false(shell("ss -Htulnp | grep -q 'pid=%d,'", process.pid));
+	assert_true(shell("ss -Htunp | grep 'pid=%d,' | grep -q ':%d '", process.pid, broker.port));
+	assert_false(
+		shell("ss -Htunp | grep 'pid=%d,' | grep -qv ':%d '", process.pid, broker.port));
+	process_stop(&process);
+}
+
+/* tests/daemon/test_secret.c shows that others leave one here. */
+static void it_leaves_no_core_dump(void **state) {
+	struct rlimit before, any = { RLIM_INFINITY, RLIM_INFINITY };
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_CORE, &before), 0);
+	any.rlim_max = before.rlim_max;
+	any.rlim_cur = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_CORE, &any), 0);
+	assert_int_equal(chdir(process.folder), 0);
+	start_connected();
+	process_signal(&process, SIGQUIT);
+	assert_int_equal(process_wait(&process, PATIENCE_MS), -SIGQUIT);
+	assert_false(shell("ls %s | grep -q '^core'", process.folder));
+	assert_int_equal(setrlimit(RLIMIT_CORE, &before), 0);
+}
+
+/* No shell and no other program: the functions are not even linked. */
+static void it_can_start_no_other_program(void **state) {
+	(void)state;
+	assert_true(shell("nm -D --undefined-only %s | grep -q ' read'", getenv("XLSTMD")));
+	assert_false(shell(
+		"nm -D --undefined-only %s | grep -Eq"
+		" ' (system|popen|wordexp|exec[lv]p?e?|fexecve|posix_spawnp?|v?fork|dlopen)(@|$)'",
+		getenv("XLSTMD")));
+}
+
 static void a_broker_of_an_unknown_authority_is_not_trusted(void **state) {
 	(void)state;
 	configure("stranger.crt", true);
@@ -138,6 +204,10 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_password_from_a_file_lets_us_in),
 		cmocka_unit_test(a_credential_of_the_service_manager_does_too),
+		cmocka_unit_test(everybody_may_look_at_its_command_line_and_environment),
+		cmocka_unit_test(it_listens_to_nobody_and_talks_to_the_broker_alone),
+		cmocka_unit_test(it_leaves_no_core_dump),
+		cmocka_unit_test(it_can_start_no_other_program),
 		cmocka_unit_test(a_broker_of_an_unknown_authority_is_not_trusted),
 		cmocka_unit_test(a_wrong_password_is_told),
 		cmocka_unit_test(a_password_file_that_is_not_there_starts_nothing),
