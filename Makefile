@@ -9,7 +9,7 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: deps build demo check check-gcc check-clang check-threads year bench install clean
+.PHONY: deps build demo check check-gcc check-clang check-threads year flood soak bench install clean
 
 deps:
 	@missing=; for package in $(PACKAGES); do \
@@ -51,6 +51,17 @@ check-threads: deps
 # A simulated year of a thousand series, each with a reading every two hours.
 year: build
 	$(BUILD)/tests/sim/year config/models/base-1.safetensors 250 7200000 365
+
+# A million topics, of which the limits let twenty thousand in.
+flood: build
+	XLSTMD=$(BUILD)/src/daemon/xlstmd $(BUILD)/tests/system/flood 1000000
+
+# The daemon at work for an hour: a thousand readings a second, and forty under the sanitizers.
+SECONDS ?= 3600
+SOAK = env SUPPORT=tests/support XLSTMCTL=$(abspath $(BUILD))/src/cli/xlstmctl
+soak: build
+	$(SOAK) XLSTMD=$(abspath $(BUILD))/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 50
+	$(SOAK) XLSTMD=$(abspath $(BUILD)-clang)/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 2
 
 bench: build
 	meson test -C $(BUILD) --benchmark --verbose
