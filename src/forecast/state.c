@@ -51,13 +51,18 @@ static void read_part(void *to, size_t size, size_t at, const unsigned char *byt
 		memcpy(to, bytes + at, there < size ? there : size);
 }
 
-/* Whether the periods that choose places in a row keep to it: a check sum tells damage, not who wrote
- * the bytes. Numbers that make no sense are found when they are used (forecaster.h). */
+/* No series ever has so many ticks; counting on from there would begin anew. */
+#define TICKS_MAX (UINT64_MAX / 2)
+
+/* Whether the numbers that choose places in a row keep to it: a check sum tells damage, not who wrote
+ * the bytes. Others that make no sense are found when they are used (forecaster.h). */
 static bool keeps_to_itself(
 	const struct row_layout *layout, const unsigned char *bytes, size_t length) {
 	struct row_head head;
 	struct track track = { .m1 = 0 };
 	read_part(&head, sizeof(head), 0, bytes, length);
+	if (head.history.next >= layout->history_length || head.history.ticks > TICKS_MAX)
+		return false;
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
 		if (head.seasonal[slot].period > layout->season_room)
 			return false;

@@ -26,7 +26,7 @@
 #define HEAD_SIZE 24
 
 /* Of the row: the part that everything else depends on. */
-#define ROW_HEAD_SIZE 320
+#define ROW_HEAD_SIZE 400
 
 struct bed {
 	struct registry *registry;
@@ -36,10 +36,18 @@ struct bed {
 	uint64_t forecasts;
 };
 
-static void bed_init(struct bed *bed, struct xlstm_model *model) {
+/* What the first byte of the input chooses. */
+#define WITH_NETWORK 1
+#define LEAN         2
+#define KINDS        4 /* of states, by these two */
+#define RAW          4 /* the bytes as they are, instead of changes */
+
+static struct xlstm_model *model;
+
+static void bed_init(struct bed *bed, unsigned kind) {
 	struct registry_limits limits = registry_limits_default();
 	struct clock_options clock = clock_options_default();
-	struct engine_options engine = { .model = model };
+	struct engine_options engine = { .model = kind & WITH_NETWORK ? model : NULL };
 	struct forecast_options options;
 	uint32_t channel;
 
@@ -48,6 +56,7 @@ static void bed_init(struct bed *bed, struct xlstm_model *model) {
 	forecast_options_init(&options);
 	options.horizon = HORIZON;
 	options.season_max = 24;
+	options.rows = kind & LEAN ? ROWS_LEAN : options.rows;
 	bed->forecasts = 0;
 	FUZZ_ASSERT(registry_create(&bed->registry, &limits, 1) == 0);
 	FUZZ_ASSERT(engine_create(&bed->engine, &engine) == 0);
@@ -106,9 +115,8 @@ static void bed_save(const struct bed *bed, struct text *to) {
 	to->length = size;
 }
 
-/* What a series has learned, with and without the network. */
-static struct text learned[2];
-static struct xlstm_model *model;
+/* What a series has learned. */
+static struct text learned[KINDS];
 
 static void learn_once(void) {
 	struct xlstm_weights *weights;
@@ -118,14 +126,14 @@ static void learn_once(void) {
 	FUZZ_ASSERT(xlstm_weights_open(&weights, MODEL, NULL) == 0);
 	FUZZ_ASSERT(xlstm_model_create(&model, weights) == 0);
 	xlstm_weights_destroy(weights);
-	for (int i = 0; i < 2; i++) {
+	for (unsigned kind = 0; kind < KINDS; kind++) {
 		struct bed bed;
 
-		bed_init(&bed, i ? model : NULL);
+		bed_init(&bed, kind);
 		for (int t = 0; t < LEARNED_TICKS; t++)
 			bed_tick(&bed, t);
 		FUZZ_ASSERT(bed.forecasts == LEARNED_TICKS);
-		bed_save(&bed, &learned[i]);
+		bed_save(&bed, &learned[kind]);
 		bed_finish(&bed);
 	}
 }
@@ -175,16 +183,15 @@ static void put_right(struct text *state) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct span input = span_of(data, size);
 	uint8_t options = fuzz_take(&input);
-	bool network = options & 1;
 	struct text state = { 0 }, before = { 0 }, after = { 0 };
 	struct bed bed;
 
 	learn_once();
-	bed_init(&bed, network ? model : NULL);
-	if (options & 2) {
+	bed_init(&bed, options % KINDS);
+	if (options & RAW) {
 		text_add(&state, input);
 	} else {
-		text_add(&state, text_span(&learned[network]));
+		text_add(&state, text_span(&learned[options % KINDS]));
 		while (input.length > 0)
 			change(&input, &state);
 		put_right(&state);
