@@ -66,6 +66,7 @@ struct forecast {
 	int64_t step_ms;
 	uint64_t seen; /* observations so far */
 	double observed; /* value at the tick, NAN if missing */
+	double impossible; /* what came instead of it, outside what the sensor can measure; NAN */
 	double anomaly; /* 0..1 inside the predicted range of this observation, above 1 outside */
 	double skill; /* 1 - MAE / MAE of persistence, rolling; NAN while warming */
 	uint32_t horizon; /* steps */

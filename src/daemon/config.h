@@ -26,6 +26,12 @@ enum config_keep_forecasts {
 	CONFIG_FORECASTS_OFF,
 };
 
+enum config_rows {
+	CONFIG_ROWS_UNSET, /* of a source: as [forecast] says */
+	CONFIG_ROWS_FULL,
+	CONFIG_ROWS_LEAN,
+};
+
 struct config_daemon {
 	char *instance;
 	uint32_t log; /* enum log_level */
@@ -74,6 +80,7 @@ struct config_forecast {
 	uint32_t horizon;
 	struct config_list season;
 	struct config_list experts;
+	uint32_t rows; /* enum config_rows */
 	char *model;
 	uint32_t seed;
 	uint32_t stale_after;
@@ -105,6 +112,11 @@ struct config_source {
 	char *unit;
 	struct config_list position;
 	char *group;
+	uint32_t rows; /* enum config_rows */
+	uint32_t anomaly_side; /* enum guard_side */
+	struct config_list anomaly_least; /* absolute, and as a percentage */
+	struct config_list range; /* lowest and highest value */
+	bool clip;
 	uint32_t aggregate; /* enum aggregate */
 	int64_t lateness;
 	uint32_t qos;

@@ -75,6 +75,7 @@ static void check_wire(struct check *check, const struct config_source *source) 
 
 static void check_source(struct check *check, const struct config_source *source) {
 	uint32_t seasons[SEASONS_MAX];
+	struct guards guards;
 
 	if (!is_set(source->topic))
 		source_problem(check, source, "topic: expected one");
@@ -84,6 +85,10 @@ static void check_source(struct check *check, const struct config_source *source
 		source_problem(check, source, "position: expected two fields: lat, lon");
 	if (strlen(source->group) > GROUP_NAME_MAX)
 		source_problem(check, source, "group: expected a name of at most 63 bytes");
+	if (config_guards(source, &guards) < 0)
+		source_problem(check, source,
+			"anomaly_least, range: expected a distance, a percentage or both, and two "
+			"numbers, the lower first, or - for no limit");
 	if (source->channels.count > check->config->limits.channels)
 		source_problem(check, source, "channels: more than [limits] channels");
 	if (season_read(&source->season, source->step, seasons) < 0)

@@ -2,6 +2,7 @@
 #include "config_source.h"
 
 #include "error.h"
+#include "num.h"
 #include "season.h"
 
 #include <errno.h>
@@ -73,17 +74,66 @@ static int config_group(const struct config_source *source, char to[GROUP_NAME_M
 	return 0;
 }
 
+/* "0.5", "10%" or both. */
+static int read_least(const struct config_list *list, struct guards *guards) {
+	for (size_t i = 0; i < list->count; i++) {
+		struct span text = span_text(list->items[i]);
+		bool relative = text.length > 0 && text.data[text.length - 1] == '%';
+		double *to = relative ? &guards->least_relative : &guards->least_absolute, value;
+
+		if (relative)
+			text.length--;
+		if (num_read(span_trim(text), &value) < 0 || !(value > 0) || *to != 0)
+			return E_CONFIG;
+		*to = relative ? value / 100 : value;
+	}
+	return 0;
+}
+
+/* A limit, or "-", which leaves it. */
+static int read_limit(const char *item, double *ret_limit) {
+	struct span text = span_text(item);
+
+	return span_equal(text, SPAN("-")) ? 0 : num_read(text, ret_limit);
+}
+
+static int read_range(const struct config_list *list, struct guards *guards) {
+	if (list->count == 0)
+		return 0;
+	if (list->count != 2)
+		return E_CONFIG;
+	if (read_limit(list->items[0], &guards->low) < 0 ||
+		read_limit(list->items[1], &guards->high) < 0)
+		return E_CONFIG;
+	return 0;
+}
+
+int config_guards(const struct config_source *source, struct guards *ret_guards) {
+	guards_init(ret_guards);
+	ret_guards->side = source->anomaly_side;
+	ret_guards->clip = source->clip;
+	int r = read_least(&source->anomaly_least, ret_guards);
+	if (r == 0)
+		r = read_range(&source->range, ret_guards);
+	if (r == 0 && !guards_check(ret_guards))
+		r = E_CONFIG;
+	return r;
+}
+
 int config_forecast_options(const struct config *config, const struct config_source *source,
 	struct forecast_options *ret_options) {
 	struct forecast_options options;
 
 	forecast_options_init(&options);
 	options.horizon = source->horizon;
+	options.rows = source->rows == CONFIG_ROWS_LEAN ? ROWS_LEAN : ROWS_FULL;
 	int r = config_group(source, options.group);
 	if (r == 0)
 		r = config_experts(config, &options.experts);
 	if (r == 0)
 		r = season_read(&source->season, source->step, options.seasons);
+	if (r == 0)
+		r = config_guards(source, &options.guards);
 	if (r == 0)
 		r = forecast_options_check(&options);
 	if (r == 0)

@@ -18,6 +18,9 @@ struct clock_options config_clock(const struct config *config, const struct conf
 /* The mask of experts that take part. 0, -ENOMEM or E_CONFIG. */
 int config_experts(const struct config *config, uint32_t *ret_mask);
 
+/* 0, or E_CONFIG if anomaly_least or range make no sense. */
+int config_guards(const struct config_source *source, struct guards *ret_guards);
+
 /* 0, -ENOMEM, or E_CONFIG if names or periods mean nothing to the engine. */
 int config_forecast_options(const struct config *config, const struct config_source *source,
 	struct forecast_options *ret_options);

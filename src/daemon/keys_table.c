@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include "detector.h"
+#include "guards.h"
 #include "log.h"
 #include "mqtt.h"
 #include "record.h"
@@ -56,6 +57,19 @@ static const struct key_choice format_words[] = {
 	{ "json", WIRE_JSON },
 	{ "senml", WIRE_SENML },
 	{ "line-protocol", WIRE_LINE_PROTOCOL },
+	{ NULL, 0 },
+};
+
+static const struct key_choice rows_words[] = {
+	{ "full", CONFIG_ROWS_FULL },
+	{ "lean", CONFIG_ROWS_LEAN },
+	{ NULL, 0 },
+};
+
+static const struct key_choice side_words[] = {
+	{ "both", GUARD_BOTH },
+	{ "above", GUARD_ABOVE },
+	{ "below", GUARD_BELOW },
 	{ NULL, 0 },
 };
 
@@ -213,6 +227,10 @@ static const struct key keys[] = {
 	{ .section = "forecast", .name = "experts", .type = KEY_LIST,
 		.at = AT(forecast.experts), .initial = "all",
 		.help = "Forecasting methods that take part, by name; all of them by default." },
+	{ .section = "forecast", .name = "rows", .type = KEY_CHOICE,
+		.at = AT(forecast.rows), .initial = "full", .choices = rows_words,
+		.help = "How much is kept of a series: full, some 400 kB at 24 steps, or lean, at "
+			"most 16 kB, with errors a few percent larger." },
 	{ .section = "forecast", .name = "model", .type = KEY_TEXT,
 		.at = AT(forecast.model), .initial = "auto",
 		.help = "File with the network's weights (safetensors); auto takes those that were "
@@ -298,6 +316,25 @@ static const struct key keys[] = {
 		.help = "Group whose detectors see each other: the values of the others of the same "
 			"channel are inputs of a detector's forecasts. A name of at most 63 bytes; none "
 			"if empty." },
+	{ .section = SECTION_SOURCE, .name = "rows", .type = KEY_CHOICE,
+		.at = AT_SOURCE(rows), .inherits = "rows", .choices = rows_words,
+		.help = "How much is kept of a series." },
+	{ .section = SECTION_SOURCE, .name = "anomaly_side", .type = KEY_CHOICE,
+		.at = AT_SOURCE(anomaly_side), .initial = "both", .choices = side_words,
+		.help = "Which side of the predicted range counts as an anomaly: above, below, or "
+			"both." },
+	{ .section = SECTION_SOURCE, .name = "anomaly_least", .type = KEY_LIST,
+		.at = AT_SOURCE(anomaly_least), .initial = "",
+		.help = "Smallest distance from the median forecast that counts as an anomaly, in "
+			"the unit of the readings, as a percentage of the median, or both: 0.5, "
+			"10%." },
+	{ .section = SECTION_SOURCE, .name = "range", .type = KEY_LIST,
+		.at = AT_SOURCE(range), .initial = "",
+		.help = "What the sensor can measure: 0, 100, or - for a side without a limit. "
+			"Other values are anomalies and count as missing." },
+	{ .section = SECTION_SOURCE, .name = "clip", .type = KEY_SWITCH,
+		.at = AT_SOURCE(clip), .initial = "on",
+		.help = "Whether forecasts are limited to the range." },
 	{ .section = SECTION_SOURCE, .name = "aggregate", .type = KEY_CHOICE,
 		.at = AT_SOURCE(aggregate), .initial = "mean", .choices = aggregate_words,
 		.help = "What becomes of several readings in one period." },

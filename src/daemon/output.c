@@ -105,7 +105,7 @@ static void tell_anomaly(
 	bool known = is_range_for(slot, forecast);
 	struct wire_anomaly anomaly = {
 		.time_ms = forecast->issued_ms,
-		.value = forecast->observed,
+		.value = isnan(forecast->impossible) ? forecast->observed : forecast->impossible,
 		.low = known ? slot->low : NAN,
 		.high = known ? slot->high : NAN,
 		.score = forecast->anomaly,
@@ -124,8 +124,11 @@ static void tell_anomaly(
 		publish(app, SPAN("anomaly"), names->series, &mail);
 }
 
-/* Not before the forecasts have been scored: until then the range is a guess. */
+/* Not before the forecasts have been scored: until then the range is a guess. What can't be is told at
+ * once. */
 static bool is_anomaly(const struct forecast *forecast) {
+	if (!isnan(forecast->impossible))
+		return true;
 	return forecast->status != FORECAST_WARMING && forecast->anomaly > ANOMALY_LIMIT &&
 	       !isnan(forecast->observed);
 }

@@ -41,7 +41,7 @@ uint64_t app_layout(const struct app *app, uint32_t source) {
 	/* Values in a row without padding, so that equal options give equal bytes. */
 	int64_t values[] = { forecast->horizon, forecast->experts, forecast->seasons[0],
 		forecast->seasons[1], forecast->season_max, forecast->cross_channels,
-		forecast->group[0] != 0, from->clock.step_ms, from->clock.aggregate,
+		forecast->rows, forecast->group[0] != 0, from->clock.step_ms, from->clock.aggregate,
 		from->clock.lateness_ms > 0, (int64_t)app->model_layout };
 
 	return (uint64_t)STATE_VERSION << 32 | crc32c(0, values, sizeof(values));

@@ -120,6 +120,7 @@ static int add_member(struct engine *engine, struct detector *detector,
 
 	member->detector = detector;
 	member->forecaster.layout = &shared->layout;
+	member->forecaster.guards = &shared->options.guards;
 	member->group = shared->options.group;
 	member->place = PLACE_UNKNOWN;
 	engine->members[detector_id(detector)] = member;
@@ -277,6 +278,7 @@ static struct forecast forecast_of(const struct batch_item *item, uint32_t chann
 		.step_ms = item->forecaster.step_ms,
 		.seen = outlook->seen,
 		.observed = outlook->observed,
+		.impossible = outlook->impossible,
 		.anomaly = outlook->anomaly,
 		.skill = outlook->skill,
 		.horizon = item->forecaster.layout->horizon,

@@ -192,6 +192,19 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 		start_over(row, outlook);
 }
 
+/* What the guards make of the outlook. */
+static void guard(
+	const struct guards *guards, const struct row *row, double value, struct outlook *outlook) {
+	uint32_t horizon = row->layout->horizon;
+	bool possible = guards_allow(guards, value);
+	outlook->impossible = possible ? NAN : value;
+	outlook->anomaly =
+		possible ? guards_judge(guards, outlook->anomaly, value, row->head->expected)
+			 : guards_judge_impossible(guards, value);
+	guards_clip(guards, outlook->mean, horizon);
+	guards_clip(guards, outlook->quantiles, QUANTILES * horizon);
+}
+
 /* A channel that is known but has not begun is the same as one that nobody has heard of yet: which of
  * the two it is depends on when the tick is pulled. */
 static struct siblings siblings_of(
@@ -236,7 +249,9 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
 			continue;
 		struct row *row = &workspace->rows[c];
 		*row = row_open(forecaster->layout, forecaster->rows[c]);
-		row_accept(row, tick->number, tick->values[c], forecaster->step_ms);
+		double value = tick->values[c];
+		row_accept(row, tick->number, guards_allow(forecaster->guards, value) ? value : NAN,
+			forecaster->step_ms);
 		tell_neighbours(forecaster, tick, row, c);
 		if (!row_has_network(row))
 			continue;
@@ -260,6 +275,7 @@ void forecaster_step(const struct forecaster *forecaster, const struct tick *tic
 		const struct network_voice *voice = row_has_network(&rows[c]) ? voices++ : NULL;
 		step_channel(&rows[c], &siblings, voice, &forecaster->near[c], &at,
 			&workspace->panel, &outlooks[c]);
+		guard(forecaster->guards, &rows[c], tick->values[c], &outlooks[c]);
 	}
 }
 

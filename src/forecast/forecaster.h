@@ -12,6 +12,7 @@
  */
 struct forecaster {
 	const struct row_layout *layout;
+	const struct guards *guards;
 	int64_t step_ms;
 	uint32_t channels;
 	void *rows[CHANNELS_MAX]; /* NULL: no room, the channel is passed over */
@@ -30,6 +31,7 @@ struct outlook {
 	float *mean; /* [horizon] */
 	float *quantiles; /* [QUANTILES][horizon] */
 	double observed; /* NAN: missing */
+	double impossible; /* a value that the sensor can't have measured, and that counts as missing; NAN */
 	uint64_t seen;
 	uint64_t missing; /* ticks in a row without a value, up to this one */
 	double anomaly; /* of this tick's value; 0 if it is missing or was not forecast */

@@ -4,6 +4,8 @@
 #include "error.h"
 #include "record.h"
 
+#include <string.h>
+
 static const char *const names[EXPERTS] = {
 	[EXPERT_PERSISTENCE] = "persistence",
 	[EXPERT_SMOOTH] = "smooth",
@@ -57,12 +59,12 @@ int expert_mask_read(struct span list, uint32_t *ret_mask) {
 }
 
 void forecast_options_init(struct forecast_options *options) {
-	*options = (struct forecast_options){
-		.horizon = 24,
-		.experts = EXPERTS_ALL,
-		.season_max = 2016,
-		.cross_channels = 8,
-	};
+	memset(options, 0, sizeof(*options)); /* options are compared as bytes */
+	options->horizon = 24;
+	options->experts = EXPERTS_ALL;
+	options->season_max = 2016;
+	options->cross_channels = 8;
+	guards_init(&options->guards);
 }
 
 int forecast_options_check(const struct forecast_options *options) {
@@ -75,7 +77,8 @@ int forecast_options_check(const struct forecast_options *options) {
 	for (int i = 0; i < SEASONS_MAX; i++)
 		if (options->seasons[i] == 1 || options->seasons[i] > SEASON_LIMIT)
 			return E_CONFIG;
-	if (options->cross_channels > CROSS_LIMIT || options->rows > ROWS_LEAN)
+	if (options->cross_channels > CROSS_LIMIT || options->rows > ROWS_LEAN ||
+		!guards_check(&options->guards))
 		return E_CONFIG;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef FORECAST_OPTIONS_H
 #define FORECAST_OPTIONS_H
 
+#include "guards.h"
 #include "span.h"
 
 #include <stdint.h>
@@ -71,6 +72,7 @@ struct forecast_options {
 	char group[GROUP_NAME_MAX +
 		   1]; /* whose detectors see each other, padded with zeros; "": none */
 	uint32_t rows; /* enum row_kind */
+	struct guards guards;
 };
 
 /* Horizon 24, all experts, seasons found up to 2016 ticks, 8 other channels. */

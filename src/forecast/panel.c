@@ -183,19 +183,36 @@ static void run_network(struct panel *panel, const struct row *row, const float 
 	}
 }
 
-/* What the head corrects: the closed mix, in a lean row, where that knows less, the network. */
-static enum expert head_base(const struct row_layout *layout) {
-	return row_layout_is_lean(layout) ? EXPERT_NETWORK : EXPERT_CLOSED;
+/* What the head corrects at lead h: the closed mix, in a lean row, where that knows less, its mix with
+ * the network. */
+static double head_base(const struct row *row, const float experts[EXPERTS], uint32_t h) {
+	float two[EXPERTS];
+	struct mix buffer;
+	if (!row_layout_is_lean(row->layout))
+		return (double)experts[EXPERT_CLOSED];
+	memcpy(two, experts, sizeof(two));
+	two[EXPERT_HEAD] = NAN;
+	return mix_second(row_mix(row, h, &buffer), two, h);
 }
 
 /* Takes what the head's base had forecast out of the labels. */
 static void label_leftovers(double *labels, const struct row *row, uint32_t waiting) {
-	enum expert base = head_base(row->layout);
 	for (struct lead lead = FIRST_LEAD; lead.h <= waiting;
 		lead = lead_next(row->layout, lead)) {
 		struct pending pending;
 		bool kept = row_waiting(row, lead, row->tick - lead.h, &pending);
-		labels[lead.h - 1] -= kept ? (double)pending.experts[base] : NAN;
+		labels[lead.h - 1] -= kept ? head_base(row, pending.experts, lead.h) : NAN;
+	}
+}
+
+/* Adds the head's base to what it says. */
+static void add_base(struct panel *panel, const struct row *row) {
+	float experts[EXPERTS];
+	for (uint32_t h = 1; h <= row->layout->horizon; h++) {
+		for (int e = 0; e < EXPERTS; e++)
+			experts[e] = panel->forecasts[e][h - 1];
+		float *forecast = &panel->forecasts[EXPERT_HEAD][h - 1];
+		*forecast = within_reach((double)*forecast + head_base(row, experts, h));
 	}
 }
 
@@ -266,7 +283,6 @@ static void keep_head_inputs(const struct panel *panel, const struct row *row) {
 static void run_head(struct panel *panel, const struct row *row, const struct network_voice *voice,
 	uint32_t arrived) {
 	const struct rls_shape *shape = &row->layout->head;
-	const float *base = panel->forecasts[head_base(row->layout)];
 	float *forecasts = panel->forecasts[EXPERT_HEAD];
 	label_leftovers(panel->labels, row, arrived);
 	if (shape->brief)
@@ -278,8 +294,7 @@ static void run_head(struct panel *panel, const struct row *row, const struct ne
 		keep_head_inputs(panel, row);
 		spread_leads(row->layout, forecasts);
 	}
-	for (uint32_t h = 0; h < row->layout->horizon; h++)
-		forecasts[h] = within_reach((double)forecasts[h] + (double)base[h]);
+	add_base(panel, row);
 }
 
 /* The complete mix without neighbours. */

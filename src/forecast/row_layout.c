@@ -237,6 +237,7 @@ void row_layout_init(struct row_layout *layout, const struct forecast_options *o
 	memset(layout, 0, sizeof(*layout)); /* padding too: the bytes are the identity */
 	layout->options = *options;
 	memset(layout->options.group, 0, sizeof(layout->options.group));
+	memset(&layout->options.guards, 0, sizeof(layout->options.guards));
 	layout->experts = options->experts | 1u << EXPERT_CLOSED;
 	if (row_layout_is_lean(layout))
 		layout->experts &= EXPERTS_LEAN;

@@ -65,7 +65,8 @@ struct row_head {
 	struct change change; /* what errors are scaled by */
 	double unit; /* what losses of the experts are counted in */
 	double smooth; /* level of the smoothing expert */
-	double anomaly; /* of the last observation */
+	double anomaly; /* of the last observation, before guards */
+	double expected; /* the median that was forecast for it */
 	double widening; /* of the predicted range, learned from what left it */
 };
 

@@ -42,6 +42,8 @@ static double anomaly(const struct row_head *head, const struct pending *pending
 }
 
 static void judge(struct row_head *head, const struct pending *pending, double y) {
+	double median = (double)pending->quantiles[QUANTILE_MEDIAN];
+	head->expected = pending->origin.anchor + pending->origin.scale * median;
 	head->anomaly = anomaly(head, pending, y);
 	head->widening += RANGE_STEP * ((head->anomaly > 1) - RANGE_MISSES);
 	head->widening = fmax(fmin(head->widening, RANGE_MOST), RANGE_LEAST);

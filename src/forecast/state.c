@@ -66,6 +66,8 @@ static bool keeps_to_itself(
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
 		if (head.seasonal[slot].period > layout->season_room)
 			return false;
+	if (head.history.next >= layout->history_length)
+		return false;
 	if (layout->has_network)
 		read_part(&track, sizeof(track), layout->track, bytes, length);
 	return track.m1 <= layout->season_room && track.m2 <= layout->season_room;

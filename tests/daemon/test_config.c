@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
+#include "config_source.h"
 #include "detector.h"
 #include "error.h"
 #include "source.h"
@@ -33,16 +34,16 @@ static int parse(const char *text) {
 	return config_parse(span_text(text), "f", &problems, &config);
 }
 
-static void assert_problems(const char *expected) {
-	text_add_char(&problems, '\0');
-	assert_string_equal(problems.data, expected);
-}
-
 static void assert_parses(const char *text) {
 	int r = parse(text);
 
 	if (r < 0)
 		fail_msg("%d: %.*s", r, SPAN_PRINT(text_span(&problems)));
+}
+
+static void assert_problems(const char *expected) {
+	text_add_char(&problems, '\0');
+	assert_string_equal(problems.data, expected);
 }
 
 static void an_empty_file_gives_the_defaults(void **state) {
@@ -69,6 +70,42 @@ static void sources_keep_their_order_and_inherit(void **state) {
 	assert_int_equal(config->sources[1].season.count, 2);
 	assert_int_equal(config->sources[1].format, WIRE_SENML);
 	assert_int_equal(config->sources[1].aggregate, AGGREGATE_MAX);
+}
+
+static void rows_and_guards_reach_the_engine(void **state) {
+	struct forecast_options options;
+
+	(void)state;
+	assert_parses("[forecast]\nrows = lean\n"
+		      "[source a]\ntopic = a/{detector}\nrows = full\nanomaly_side = below\n"
+		      "anomaly_least = 0.5, 10%\nrange = 0, 99.5\nclip = off\n"
+		      "[source b]\ntopic = b/{detector}\nrange = -, 7\n");
+	assert_int_equal(config_forecast_options(config, &config->sources[0], &options), 0);
+	assert_int_equal(options.rows, ROWS_FULL);
+	assert_int_equal(options.guards.side, GUARD_BELOW);
+	assert_true(options.guards.least_absolute == 0.5);
+	assert_true(options.guards.least_relative == 0.1);
+	assert_true(options.guards.low == 0 && options.guards.high == 99.5);
+	assert_false(options.guards.clip);
+	assert_int_equal(config_forecast_options(config, &config->sources[1], &options), 0);
+	assert_int_equal(options.rows, ROWS_LEAN);
+	assert_true(options.guards.low == -INFINITY && options.guards.high == 7);
+	assert_true(options.guards.clip);
+}
+
+static void guards_that_make_no_sense_are_told(void **state) {
+	static const char *const wrong[] = { "range = 5", "range = 5, 5", "range = a, 5",
+		"anomaly_least = -1", "anomaly_least = 1, 2", "anomaly_least = some" };
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "[source a]\ntopic = a/{detector}\n%s\n", wrong[i]);
+		assert_int_equal(parse(text), E_CONFIG);
+		assert_problems(
+			"f:1: [source a]: anomaly_least, range: expected a distance, a percentage "
+			"or both, and two numbers, the lower first, or - for no limit\n");
+	}
 }
 
 static void comments_blanks_and_line_ends_do_not_matter(void **state) {
@@ -231,6 +268,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		UNIT(an_empty_file_gives_the_defaults),
 		UNIT(sources_keep_their_order_and_inherit),
+		UNIT(rows_and_guards_reach_the_engine),
+		UNIT(guards_that_make_no_sense_are_told),
 		UNIT(comments_blanks_and_line_ends_do_not_matter),
 		UNIT(lists_go_on_on_indented_lines),
 		UNIT(every_mistake_is_told_with_its_line),

@@ -17,6 +17,7 @@
 /* A detector with two channels and what it forecast last. */
 struct bed {
 	struct row_layout layout;
+	struct guards guards;
 	struct forecaster forecaster;
 	struct workspace workspace;
 	struct outlook outlooks[CHANNELS_MAX];
@@ -31,9 +32,11 @@ static struct bed *bed_create(void) {
 	options.horizon = HORIZON;
 	options.season_max = 200;
 	row_layout_init(&bed->layout, &options, NULL);
-	bed->forecaster = (struct forecaster){
-		.layout = &bed->layout, .step_ms = HOUR_MS, .channels = CHANNELS
-	};
+	guards_init(&bed->guards);
+	bed->forecaster = (struct forecaster){ .layout = &bed->layout,
+		.guards = &bed->guards,
+		.step_ms = HOUR_MS,
+		.channels = CHANNELS };
 	for (int c = 0; c < CHANNELS; c++) {
 		bed->forecaster.rows[c] = aligned_alloc(64, bed->layout.size);
 		memset(bed->forecaster.rows[c], 0, bed->layout.size);
@@ -210,6 +213,32 @@ static void a_level_shift_is_forgiven_soon(void **unused) {
 	bed_destroy(bed);
 }
 
+/* What the sensor can't have measured is told and counts as missing; forecasts keep to what it can. */
+static void impossible_values_are_told_and_teach_nothing(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create(), *missing = bed_create();
+	struct random random;
+	random_init(&random, 7);
+	bed->guards.low = -1;
+	bed->guards.high = 3;
+	bed->guards.clip = true;
+	for (uint64_t t = 0; t < 300; t++) {
+		bool wrong = t % 50 == 49;
+		double x = fmax(fmin(sample(&random, t), 3), -1);
+		bed_step(bed, wrong ? 5 : x, x);
+		bed_step(missing, wrong ? NAN : x, x);
+		assert_true(isnan(bed->outlooks[0].impossible) == !wrong);
+		assert_true(!wrong || bed->outlooks[0].anomaly == 2.5);
+		assert_true(!wrong || isnan(bed->outlooks[0].observed));
+		for (int h = 0; h < HORIZON; h++)
+			assert_true(bed->numbers[0][0][h] ==
+				    fmaxf(fminf(missing->numbers[0][0][h], 3), -1));
+		assert_true(bed_is_sane(bed, -1, 3));
+	}
+	bed_destroy(bed);
+	bed_destroy(missing);
+}
+
 static void absurd_values_count_as_missing(void **unused) {
 	(void)unused;
 	struct bed *bed = bed_create();
@@ -322,6 +351,7 @@ int main(void) {
 		cmocka_unit_test(missing_runs_poison_nothing),
 		cmocka_unit_test(ticks_that_never_come_count_as_missing),
 		cmocka_unit_test(a_level_shift_is_forgiven_soon),
+		cmocka_unit_test(impossible_values_are_told_and_teach_nothing),
 		cmocka_unit_test(absurd_values_count_as_missing),
 		cmocka_unit_test(the_future_changes_nothing),
 		cmocka_unit_test(a_period_of_the_machine_is_found),
