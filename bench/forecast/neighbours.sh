@@ -102,9 +102,9 @@ for name in $names; do
 	stuck)
 		# The last 40% of the detectors stick at row 504; scored are the others.
 		columns "$folder/stuck.csv.gz" '
-			for (i = 1; i <= n; i++) printf "%s%s", h[i], i < n ? "," : "\n"
+			for (i = 1; i <= n; i++) printf "%s%s", h[i], (i < n ? "," : "\n")
 			for (t = 1; t <= rows; t++) for (i = 1; i <= n; i++)
-				printf "%s%s", x[i > 124 && t > 504 ? 504 : t, i], i < n ? "," : "\n"'
+				{ at = i > 124 && t > 504 ? 504 : t; printf "%s%s", x[at, i], (i < n ? "," : "\n") }'
 		set -- 3,6,12 --step 5m --score-from 504 --score-first 124 --model none
 		errors "$speeds" "$@" >"$folder/alone"
 		errors "$speeds" "$@" --group >"$folder/grouped"
@@ -119,7 +119,7 @@ for name in $names; do
 				for (t = 0; t <= rows; t++) for (i = 0; i <= 20; i++) {
 					at = '$first' + i
 					v = t == 0 ? h[at] : x[i == 0 ? t : rows + 1 - t, at]
-					printf "%s%s", v, i < 20 ? "," : "\n" }'
+					printf "%s%s", v, (i < 20 ? "," : "\n") }'
 			set -- "$folder/reversed.csv.gz" 3,6,12 --step 5m --score-from 504 \
 				--score-first 1 --model none
 			errors "$@" >>"$folder/alone.all"
