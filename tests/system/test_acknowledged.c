@@ -2,6 +2,7 @@
 #include "scene.h"
 #include "timing.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -139,6 +140,29 @@ static void an_inbox_of_another_version_is_refused_and_kept(void **state) {
 	assert_all_stored(published);
 }
 
+/* Nothing waits for the database: what it should have is given up as mail, and stays in memory. */
+static void a_database_that_fails_for_long_holds_up_nothing(void **state) {
+	int published = 0;
+
+	(void)state;
+	process_configure(&process, &broker, "[mqtt]\ninbox = 64k\n" SESSION);
+	process_preload(&process, PRELOAD_SYSTEM);
+	process_start(&process);
+	await_subscribed(&peer);
+	fault_arm(process.fault, FAULT_WRITE, 1, FAULT_FOR_EVER, FAULT_ERROR, ENOSPC);
+	publish_minutes(&published, 2000);
+	json_decref(await_stats(&peer, "readings", published));
+	json_t *stats = await_stats(&peer, "inbox.unkept", 1);
+	assert_true(json_number_at(stats, "inbox.shed") == 0);
+	json_decref(stats);
+	assert_true(process_logged(&process, "a crash would lose"));
+	assert_true(process_query_number(&process, "SELECT count(*) FROM reading") < published);
+
+	fault_heal(process.fault);
+	process_stop(&process);
+	assert_all_stored(published);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, scene_close)
 
 int main(void) {
@@ -146,6 +170,7 @@ int main(void) {
 		TEST(what_was_acknowledged_outlives_kills),
 		TEST(and_with_full_durability),
 		TEST(what_was_committed_does_not_come_again),
+		TEST(a_database_that_fails_for_long_holds_up_nothing),
 		TEST(an_inbox_of_another_version_is_refused_and_kept),
 	};
 
