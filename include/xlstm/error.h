@@ -19,6 +19,10 @@
 	X(XLSTM_E_NORM, -2010, "norm", "kind of norm is unknown")                                  \
 	X(XLSTM_E_ACTIVATION, -2011, "activation", "activation is unknown")                        \
 	X(XLSTM_E_MEMORY, -2012, "memory", "kind of memory is unknown")                            \
+	X(XLSTM_E_ARRANGEMENT, -2013, "arrangement", "arrangement of a block is unknown")          \
+	X(XLSTM_E_KEYS, -2014, "keys",                                                             \
+		"width of the keys is missing, above 16384, or not shared by the heads")           \
+	X(XLSTM_E_INPUT_GATE, -2015, "input_gate", "kind of input gate is unknown")                \
 	X(XLSTM_E_UNUSED, -2009, "unused", "a field is set that this kind of block does not use")  \
 	/* Tensors. */                                                                             \
 	X(XLSTM_E_NAME, -2020, "name", "the model has no tensor of this name")                     \

@@ -2,7 +2,7 @@
 #ifndef XLSTM_DIGEST_H
 #define XLSTM_DIGEST_H
 
-#include "xlstm/shape.h"
+#include "layout.h"
 
 /* FNV-1a, 64 bits: tells models and layouts apart, is no protection against forgery. */
 static inline uint64_t digest_bytes(uint64_t digest, const void *bytes, size_t count) {
@@ -24,7 +24,18 @@ static inline uint64_t digest_later(uint64_t digest, uint32_t field, uint32_t nu
 	return number ? digest_number(digest_number(digest, field), number) : digest;
 }
 
-enum { LATER_NORM = 1, LATER_EMBED_HIDDEN, LATER_HEAD_HIDDEN, LATER_ACTIVATION, LATER_MEMORY };
+enum {
+	LATER_NORM = 1,
+	LATER_EMBED_HIDDEN,
+	LATER_HEAD_HIDDEN,
+	LATER_ACTIVATION,
+	LATER_MEMORY,
+	LATER_ARRANGEMENT,
+	LATER_KEYS,
+	LATER_GATE_CAP,
+	LATER_INPUT_GATE,
+	LATER_OUTPUT_CAP
+};
 
 static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *shape) {
 	uint64_t digest = digest_number(0xcbf29ce484222325u, version);
@@ -36,6 +47,7 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 	digest = digest_later(digest, LATER_EMBED_HIDDEN, shape->embed_hidden);
 	digest = digest_later(digest, LATER_HEAD_HIDDEN, shape->head_hidden);
 	digest = digest_later(digest, LATER_MEMORY, shape->memory);
+	digest = digest_later(digest, LATER_OUTPUT_CAP, shape->output_cap);
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		const struct xlstm_block_shape *block = &shape->blocks[i];
 		digest = digest_number(digest, block->kind);
@@ -44,6 +56,12 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 		digest = digest_number(digest, block->inner);
 		digest = digest_number(digest, block->feedforward);
 		digest = digest_later(digest, LATER_ACTIVATION, block->activation);
+		/* The usual arrangement is the same whether it is said or not. */
+		bool usual = block_is_pre(block) == (block->kind == XLSTM_MLSTM);
+		digest = digest_later(digest, LATER_ARRANGEMENT, usual ? 0 : block->arrangement);
+		digest = digest_later(digest, LATER_KEYS, block->keys);
+		digest = digest_later(digest, LATER_GATE_CAP, block->gate_cap);
+		digest = digest_later(digest, LATER_INPUT_GATE, block->input_gate);
 	}
 	return digest;
 }

@@ -88,6 +88,7 @@ static void tensor_start(
 			stream, values, tensor->count, 1.0 / sqrt((double)tensor->block->taps));
 		break;
 	case START_INPUT_BIAS: fill_normal(stream, values, tensor->count, 0.1); break;
+	case START_CLOSED: fill(values, tensor->count, -10.0f); break;
 	case START_FORGET_BIAS: fill_forget_bias(values, tensor->count); break;
 	case START_SLSTM_BIAS: fill_slstm_bias(values, tensor->block, shape->block_count); break;
 	}

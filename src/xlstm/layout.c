@@ -15,13 +15,20 @@ enum dim {
 	DIM_WIDTH, /* in every block with a memory */
 	DIM_CHANNELS, /* of the convolution */
 	DIM_TAPS,
-	/* mLSTM */
-	DIM_M_WIDTH,
+	/* projection before the memory */
+	DIM_PRE_WIDTH,
 	DIM_INNER,
 	DIM_TWO_INNER,
+	/* mLSTM there */
+	DIM_M_INNER,
 	DIM_THREE_INNER,
 	DIM_QKV_BLOCKS,
 	DIM_M_HEADS,
+	/* mLSTM with the projection behind */
+	DIM_DENSE_WIDTH,
+	DIM_DENSE_INNER,
+	DIM_DENSE_KEYS,
+	DIM_DENSE_HEADS,
 	/* sLSTM */
 	DIM_S_HEADS,
 	DIM_S_WIDTH,
@@ -71,9 +78,25 @@ static const struct tensor_row tensor_rows[] = {
 	{ "xlstm.mlstm_cell.fgate.weight", T_FORGET_GATE, { DIM_M_HEADS, DIM_THREE_INNER },
 		START_ZERO, true },
 	{ "xlstm.mlstm_cell.fgate.bias", T_FORGET_BIAS, { DIM_M_HEADS }, START_FORGET_BIAS, false },
-	{ "xlstm.mlstm_cell.outnorm.weight", T_HEAD_NORM, { DIM_INNER }, START_ZERO, false },
+	{ "xlstm.mlstm_cell.outnorm.weight", T_HEAD_NORM, { DIM_M_INNER }, START_ZERO, false },
 	{ "xlstm.learnable_skip", T_SKIP, { DIM_INNER }, START_ONE, false },
-	{ "xlstm.proj_down.weight", T_DOWN, { DIM_M_WIDTH, DIM_INNER }, START_WANG, true },
+	{ "xlstm.proj_down.weight", T_DOWN, { DIM_PRE_WIDTH, DIM_INNER }, START_WANG, true },
+
+	{ "mlstm_layer.q.weight", T_Q, { DIM_DENSE_KEYS, DIM_DENSE_WIDTH }, START_SMALL, true },
+	{ "mlstm_layer.k.weight", T_K, { DIM_DENSE_KEYS, DIM_DENSE_WIDTH }, START_SMALL, true },
+	{ "mlstm_layer.v.weight", T_V, { DIM_DENSE_INNER, DIM_DENSE_WIDTH }, START_SMALL, true },
+	{ "mlstm_layer.ogate_preact.weight", T_OUTPUT_GATE, { DIM_DENSE_INNER, DIM_DENSE_WIDTH },
+		START_SMALL, true },
+	{ "mlstm_layer.igate_preact.weight", T_INPUT_GATE, { DIM_DENSE_HEADS, DIM_DENSE_WIDTH },
+		START_ZERO, true },
+	{ "mlstm_layer.igate_preact.bias", T_INPUT_BIAS, { DIM_DENSE_HEADS }, START_CLOSED, false },
+	{ "mlstm_layer.fgate_preact.weight", T_FORGET_GATE, { DIM_DENSE_HEADS, DIM_DENSE_WIDTH },
+		START_ZERO, true },
+	{ "mlstm_layer.fgate_preact.bias", T_FORGET_BIAS, { DIM_DENSE_HEADS }, START_FORGET_BIAS,
+		false },
+	{ "mlstm_layer.multihead_norm.weight", T_HEAD_NORM, { DIM_DENSE_INNER }, START_ONE, false },
+	{ "mlstm_layer.out_proj.weight", T_DOWN, { DIM_DENSE_WIDTH, DIM_DENSE_INNER }, START_WANG,
+		true },
 
 	/* The published member `fgate` makes the input gate and `igate` the forget gate. */
 	{ "xlstm.fgate.weight", T_W_I, { DIM_S_HEADS, DIM_UNITS, DIM_UNITS }, START_SMALL, true },
@@ -122,17 +145,28 @@ static void resolve_dims(
 		dims[DIM_CHANNELS] = block->channels;
 		dims[DIM_TAPS] = block->taps;
 	}
-	if (block->kind == XLSTM_MLSTM) {
-		dims[DIM_WIDTH] = dims[DIM_M_WIDTH] = width;
+	if (block->heads)
+		dims[DIM_WIDTH] = width;
+	if (block->pre) {
+		dims[DIM_PRE_WIDTH] = width;
 		dims[DIM_INNER] = block->inner;
 		dims[DIM_TWO_INNER] = 2 * block->inner;
+	}
+	if (block->kind == XLSTM_MLSTM && block->pre) {
+		dims[DIM_M_INNER] = block->inner;
 		dims[DIM_THREE_INNER] = 3 * block->inner;
 		dims[DIM_QKV_BLOCKS] = block->inner / 4;
 		dims[DIM_M_HEADS] = block->heads;
 	}
+	if (block->kind == XLSTM_MLSTM && !block->pre) {
+		dims[DIM_DENSE_WIDTH] = width;
+		dims[DIM_DENSE_INNER] = block->inner;
+		dims[DIM_DENSE_KEYS] = block->keys;
+		dims[DIM_DENSE_HEADS] = block->heads;
+	}
 	if (block->kind == XLSTM_SLSTM) {
-		dims[DIM_WIDTH] = dims[DIM_S_WIDTH] = width;
-		dims[DIM_FOUR_WIDTH] = 4 * width;
+		dims[DIM_S_WIDTH] = block->channels;
+		dims[DIM_FOUR_WIDTH] = 4 * block->channels;
 		dims[DIM_S_HEADS] = block->heads;
 		dims[DIM_UNITS] = block->units;
 		dims[DIM_FOUR_UNITS] = 4 * block->units;
@@ -220,7 +254,7 @@ static size_t take(size_t *at, size_t floats) {
 
 /* Room for the matrices, in floats. */
 static size_t memory_floats(const struct layout *layout, const struct block_layout *block) {
-	size_t values = block->heads * block->units * block->units;
+	size_t values = block->heads * block->key_units * block->units;
 	return layout->shape.memory == XLSTM_BFLOAT16_MEMORY ? (values + 1) / 2 : values;
 }
 
@@ -237,7 +271,7 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 		state->cell = take(&end, block->channels);
 	}
 	if (block->heads)
-		state->normaliser = take(&end, block->channels);
+		state->normaliser = take(&end, block->heads * block->key_units);
 	state->window = take(&end, block->taps ? (block->taps - 1) * block->channels : 0);
 	if (block->heads)
 		state->stabiliser =
@@ -258,8 +292,14 @@ static void describe_block(
 	block->inner = shape->inner;
 	block->taps = shape->taps;
 	block->feedforward = shape->feedforward;
-	block->channels = shape->kind == XLSTM_MLSTM ? shape->inner : stack->width;
-	block->units = shape->heads ? block->channels / shape->heads : 0;
+	block->pre = block_is_pre(shape);
+	block->logistic = shape->input_gate == XLSTM_LOGISTIC_GATE;
+	block->gate_cap = shape->gate_cap;
+	block->channels = block->pre ? shape->inner : stack->width;
+	size_t memory = shape->inner ? shape->inner : stack->width;
+	block->keys = shape->keys ? shape->keys : memory;
+	block->units = shape->heads ? memory / shape->heads : 0;
+	block->key_units = shape->heads ? block->keys / shape->heads : 0;
 }
 
 int layout_init(struct layout *layout, const struct xlstm_shape *shape) {

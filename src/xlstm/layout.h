@@ -26,11 +26,12 @@ enum tensor_id {
 	T_UP, /* [2E, width]: cell branch, then output gate */
 	T_Q,
 	T_K,
-	T_V, /* [E/4, 4, 4]: block, output, input */
-	T_INPUT_GATE, /* [heads, 3E], columns q, k, v */
+	T_V, /* [E/4, 4, 4]: block, output, input; dense [keys, width], [E, width] */
+	T_INPUT_GATE, /* [heads, 3E], columns q, k, v; dense [heads, width] */
 	T_INPUT_BIAS, /* [heads] */
 	T_FORGET_GATE,
 	T_FORGET_BIAS,
+	T_OUTPUT_GATE, /* [E, width] */
 	T_SKIP, /* [E] */
 	T_DOWN, /* [width, E] */
 	/* sLSTM */
@@ -70,6 +71,7 @@ enum start {
 	START_WANG, /* normal, sd 2 / (blocks sqrt(width)) */
 	START_UNIFORM, /* within 1 / sqrt(taps) */
 	START_INPUT_BIAS, /* normal, sd 0.1 */
+	START_CLOSED, /* -10 */
 	START_FORGET_BIAS, /* 3 to 6 over the heads */
 	START_SLSTM_BIAS, /* forget gates from 5 down to -7 over the units of a head */
 };
@@ -78,10 +80,10 @@ enum start {
  * none. `window` holds the last taps - 1 inputs of the convolution, oldest first; empty without
  * a convolution. */
 struct state_fields {
-	size_t matrix; /* [heads, units (key), units (value)], floats or bfloat16 */
-	size_t hidden, cell; /* [width] */
-	size_t normaliser; /* [heads * units] */
-	size_t stabiliser; /* [heads] (mLSTM), [width] (sLSTM) */
+	size_t matrix; /* [heads, key_units, units], floats or bfloat16 */
+	size_t hidden, cell; /* [heads * units] */
+	size_t normaliser; /* [heads * key_units] */
+	size_t stabiliser; /* [heads] (mLSTM), [heads * units] (sLSTM) */
 	size_t window; /* [taps - 1, channels] */
 };
 
@@ -89,9 +91,13 @@ struct block_layout {
 	enum xlstm_block_kind kind; /* 0 for the parts around the blocks */
 	uint32_t index;
 	size_t width; /* of the stream */
-	size_t heads, units; /* units: width of a head */
+	bool pre; /* the projection is before the memory */
+	size_t heads, units, key_units; /* width of a head, and of its keys */
 	bool half; /* matrices are kept in bfloat16 */
-	size_t inner, taps, channels, feedforward;
+	bool logistic; /* input gate */
+	uint32_t gate_cap;
+	size_t inner, keys, taps, feedforward;
+	size_t channels; /* of the convolution, and of an sLSTM's memory */
 	size_t tensors[TENSOR_IDS]; /* offsets in an arena, in floats; ABSENT where there is none */
 	size_t state_at, state_floats; /* of the block in a row */
 	struct state_fields state;
@@ -118,6 +124,13 @@ struct layout {
 	size_t weight_floats; /* of an arena; the tensors fill it without holes */
 	size_t state_floats; /* of a row */
 };
+
+/* Whether a block has its projection before its memory. */
+static inline bool block_is_pre(const struct xlstm_block_shape *block) {
+	if (block->arrangement == XLSTM_USUAL_ARRANGEMENT)
+		return block->kind == XLSTM_MLSTM;
+	return block->arrangement == XLSTM_PRE_PROJECTION;
+}
 
 /* shape must have passed xlstm_shape_check(). -ENOMEM. */
 int layout_init(struct layout *layout, const struct xlstm_shape *shape);

@@ -1,104 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * One step of the mLSTM block (Beck et al. 2024, figure 11):
- *
- *	u = norm(x)    (a, z) = W_up u    s = silu(conv(a))
- *	q = Q s    k = K s    v = V a    gates from [q; k; v]
- *	x = x + W_down((norm(cell(q, k, v)) + skip * s) * silu(z))
- */
+/* One step of the mLSTM's memory, for every kind of block that has one. */
 #include "tile.h"
 
+/* Row `row` of a tile. gates: [2 H] input, forget; cell: [4 H] scratch. */
+struct memory_row {
+	size_t row;
+	const float *q, *k, *v, *gates;
+	float *cell;
+};
+
+static void remember(const struct block_layout *layout, const struct tile *tile,
+	const struct memory_row *at, float *h) {
+	const struct state_fields *fields = &layout->state;
+	float *state = tile_state(tile, at->row, layout);
+	struct mlstm_step step = {
+		.heads = layout->heads,
+		.keys = layout->key_units,
+		.values = layout->units,
+		.matrix = state + fields->matrix,
+		.half = layout->half,
+		.logistic = layout->logistic,
+		.normaliser = state + fields->normaliser,
+		.stabiliser = state + fields->stabiliser,
+		.q = at->q,
+		.k = at->k,
+		.v = at->v,
+		.input_gate = at->gates,
+		.forget_gate = at->gates + layout->heads,
+		.scratch = at->cell,
+	};
+	if (at->row + 1 < tile->count) {
+		const float *next = tile_state(tile, at->row + 1, layout);
+		step.ahead.matrix = next + fields->matrix;
+		step.ahead.normaliser = next + fields->normaliser;
+		step.ahead.stabiliser = next + fields->stabiliser;
+	}
+	tile->kernels->mlstm_cell(h, &step);
+}
+
+void mlstm_memory_step(const struct block_layout *layout, const struct tile *tile,
+	const struct mlstm_inputs *in, struct rows h, float *cell) {
+	size_t gates = 2 * layout->heads;
+	if (layout->gate_cap)
+		tile->kernels->soft_cap(
+			in->gates, in->gates, (float)layout->gate_cap, tile->count * gates);
+	for (size_t i = 0; i < tile->count; i++) {
+		struct memory_row at = { i, in->q.values + i * in->q.stride,
+			in->k.values + i * in->k.stride, in->v.values + i * in->v.stride,
+			in->gates + i * gates, cell };
+		remember(layout, tile, &at, h.values + i * h.stride);
+	}
+}
+
 struct mlstm_scratch {
-	float *up; /* [count, 2 E] a and z; h takes the place of a */
-	float *s; /* [count, E] */
 	float *qkv; /* [count, 3 E] */
 	float *gates; /* [count, 2 H] input, forget */
 	float *cell; /* [4 H] */
 };
 
 static struct mlstm_scratch cut(float *memory, const struct block_layout *layout) {
-	size_t inner = layout->inner, rows = TILE_ROWS_MAX;
 	struct mlstm_scratch scratch;
-	scratch.up = memory;
-	scratch.s = scratch.up + rows * 2 * inner;
-	scratch.qkv = scratch.s + rows * inner;
-	scratch.gates = scratch.qkv + rows * 3 * inner;
-	scratch.cell = scratch.gates + rows * 2 * layout->heads;
+	scratch.qkv = memory;
+	scratch.gates = scratch.qkv + TILE_ROWS_MAX * 3 * layout->inner;
+	scratch.cell = scratch.gates + TILE_ROWS_MAX * 2 * layout->heads;
 	return scratch;
 }
 
-size_t mlstm_scratch(const struct block_layout *layout) {
-	return TILE_ROWS_MAX * (6 * layout->inner + 2 * layout->heads) + 4 * layout->heads;
+size_t mlstm_cells_scratch(const struct block_layout *layout) {
+	return TILE_ROWS_MAX * (3 * layout->inner + 2 * layout->heads) + 4 * layout->heads;
 }
 
-static void project(const struct mlstm *mlstm, const struct block_layout *layout,
-	const struct tile *tile, const struct mlstm_scratch *scratch) {
+/* q and k from s, v from u, gates from [q; k; v]. */
+void mlstm_cells_step(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct tile *tile, struct const_rows u, struct const_rows s, struct rows h,
+	float *memory) {
 	const struct kernels *kernels = tile->kernels;
-	size_t inner = layout->inner;
-	struct const_rows a = { scratch->up, 2 * inner }, s = { scratch->s, inner };
+	struct mlstm_scratch scratch = cut(memory, layout);
+	size_t inner = layout->inner, count = tile->count;
+	struct rows q = { scratch.qkv, 3 * inner }, k = { scratch.qkv + inner, 3 * inner };
+	struct rows v = { scratch.qkv + 2 * inner, 3 * inner };
 
-	for (size_t i = 0; i < tile->count; i++)
-		convolution_step(kernels, &mlstm->convolution,
-			tile_state(tile, i, layout) + layout->state.window, a.values + i * a.stride,
-			scratch->s + i * inner);
-	kernels->blocks_of_4(
-		(struct rows){ scratch->qkv, 3 * inner }, s, mlstm->q, inner, tile->count, false);
-	kernels->blocks_of_4((struct rows){ scratch->qkv + inner, 3 * inner }, s, mlstm->k, inner,
-		tile->count, false);
-	kernels->blocks_of_4((struct rows){ scratch->qkv + 2 * inner, 3 * inner }, a, mlstm->v,
-		inner, tile->count, false);
-}
-
-static void remember(const struct block_layout *layout, const struct tile *tile,
-	const struct mlstm_scratch *scratch, size_t row) {
-	const struct state_fields *at = &layout->state;
-	size_t inner = layout->inner, heads = layout->heads;
-	float *state = tile_state(tile, row, layout);
-	const float *qkv = scratch->qkv + row * 3 * inner;
-	const float *gates = scratch->gates + row * 2 * heads;
-	struct mlstm_step step = {
-		.heads = heads,
-		.keys = layout->units,
-		.values = layout->units,
-		.matrix = state + at->matrix,
-		.half = layout->half,
-		.normaliser = state + at->normaliser,
-		.stabiliser = state + at->stabiliser,
-		.q = qkv,
-		.k = qkv + inner,
-		.v = qkv + 2 * inner,
-		.input_gate = gates,
-		.forget_gate = gates + heads,
-		.scratch = scratch->cell,
-	};
-	if (row + 1 < tile->count) {
-		const float *next = tile_state(tile, row + 1, layout);
-		step.ahead.matrix = next + at->matrix;
-		step.ahead.normaliser = next + at->normaliser;
-		step.ahead.stabiliser = next + at->stabiliser;
-	}
-	tile->kernels->mlstm_cell(scratch->up + row * 2 * inner, &step);
-}
-
-void mlstm_block_step(
-	const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile) {
-	const struct kernels *kernels = tile->kernels;
-	struct mlstm_scratch scratch = cut(tile->scratch, layout);
-	size_t inner = layout->inner, heads = layout->heads, count = tile->count;
-
-	tile_fetch(tile, layout, layout->state.normaliser, layout->state_floats);
-	tile_norm(tile, mlstm->norm);
-	kernels->matmul(scratch.up, 2 * inner, ADD_NOTHING, NULL, tile->normed, tile->width, count,
-		&mlstm->up);
-	project(mlstm, layout, tile, &scratch);
-	kernels->matmul(scratch.gates, 2 * heads, ADD_BIAS, mlstm->gate_bias, scratch.qkv,
+	kernels->blocks_of_4(q, s, mlstm->q, inner, count, false);
+	kernels->blocks_of_4(k, s, mlstm->k, inner, count, false);
+	kernels->blocks_of_4(v, u, mlstm->v, inner, count, false);
+	kernels->matmul(scratch.gates, 2 * layout->heads, ADD_BIAS, mlstm->gate_bias, scratch.qkv,
 		3 * inner, count, &mlstm->gates);
-	for (size_t i = 0; i < count; i++) {
-		float *h = scratch.up + i * 2 * inner;
-		remember(layout, tile, &scratch, i);
-		kernels->norm(h, h, mlstm->head_norm, inner, layout->units, NORM_EPSILON);
-		kernels->skip_and_gate(h, h, mlstm->skip, scratch.s + i * inner, h + inner, inner);
-	}
-	kernels->matmul(tile->stream, tile->width, ADD_OUTPUT, NULL, scratch.up, 2 * inner, count,
-		&mlstm->down);
+	struct mlstm_inputs in = {
+		{q.values,  q.stride},
+                { k.values, k.stride},
+                { v.values, v.stride},
+		scratch.gates
+	};
+	mlstm_memory_step(layout, tile, &in, h, scratch.cell);
 }

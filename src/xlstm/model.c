@@ -27,11 +27,12 @@ static struct convolution pack_convolution(struct packer *packer,
 static struct slstm pack_slstm(struct packer *packer, const struct xlstm_weights *weights,
 	const struct block_layout *layout) {
 	size_t heads = layout->heads, units = layout->units;
+	struct convolution none = { .taps = 0 };
 
 	return (struct slstm){
 		.norm = block_tensor(weights, layout, T_NORM),
 		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
-		.convolution = pack_convolution(packer, weights, layout),
+		.convolution = layout->pre ? none : pack_convolution(packer, weights, layout),
 		.input_and_forget = pack_headwise(packer, block_tensor(weights, layout, T_W_I),
 			block_tensor(weights, layout, T_W_F), heads, units),
 		.candidate_and_output = pack_headwise(packer, block_tensor(weights, layout, T_W_Z),
@@ -44,15 +45,9 @@ static struct slstm pack_slstm(struct packer *packer, const struct xlstm_weights
 
 static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights *weights,
 	const struct block_layout *layout) {
-	size_t inner = layout->inner, width = weights->layout.shape.width;
+	size_t inner = layout->inner;
 
 	return (struct mlstm){
-		.norm = block_tensor(weights, layout, T_NORM),
-		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
-		.skip = block_tensor(weights, layout, T_SKIP),
-		.convolution = pack_convolution(packer, weights, layout),
-		.up = pack_dense(packer, block_tensor(weights, layout, T_UP), 2 * inner, width),
-		.down = pack_dense(packer, block_tensor(weights, layout, T_DOWN), width, inner),
 		.gates = pack_stacked(packer, block_tensor(weights, layout, T_INPUT_GATE),
 			block_tensor(weights, layout, T_FORGET_GATE), layout->heads, 3 * inner),
 		.gate_bias = pack_joined(packer, block_tensor(weights, layout, T_INPUT_BIAS),
@@ -60,6 +55,40 @@ static struct mlstm pack_mlstm(struct packer *packer, const struct xlstm_weights
 		.q = pack_transposed(packer, block_tensor(weights, layout, T_Q), inner, 4),
 		.k = pack_transposed(packer, block_tensor(weights, layout, T_K), inner, 4),
 		.v = pack_transposed(packer, block_tensor(weights, layout, T_V), inner, 4),
+	};
+}
+
+static struct dense pack_dense_block(struct packer *packer, const struct xlstm_weights *weights,
+	const struct block_layout *layout) {
+	size_t width = layout->width, inner = layout->inner, heads = layout->heads;
+
+	return (struct dense){
+		.norm = block_tensor(weights, layout, T_NORM),
+		.head_norm = pack_gains(packer, block_tensor(weights, layout, T_HEAD_NORM), inner),
+		.convolution = pack_convolution(packer, weights, layout),
+		.queries_and_keys = pack_stacked(packer, block_tensor(weights, layout, T_Q),
+			block_tensor(weights, layout, T_K), layout->keys, width),
+		.values_and_outputs = pack_stacked(packer, block_tensor(weights, layout, T_V),
+			block_tensor(weights, layout, T_OUTPUT_GATE), inner, width),
+		.gates = pack_stacked(packer, block_tensor(weights, layout, T_INPUT_GATE),
+			block_tensor(weights, layout, T_FORGET_GATE), heads, width),
+		.gate_bias = pack_joined(packer, block_tensor(weights, layout, T_INPUT_BIAS),
+			block_tensor(weights, layout, T_FORGET_BIAS), heads),
+		.down = pack_dense(packer, block_tensor(weights, layout, T_DOWN), width, inner),
+	};
+}
+
+static struct preprojection pack_preprojection(struct packer *packer,
+	const struct xlstm_weights *weights, const struct block_layout *layout) {
+	size_t inner = layout->inner, width = layout->width;
+
+	return (struct preprojection){
+		.norm = block_tensor(weights, layout, T_NORM),
+		.head_norm = block_tensor(weights, layout, T_HEAD_NORM),
+		.skip = block_tensor(weights, layout, T_SKIP),
+		.convolution = pack_convolution(packer, weights, layout),
+		.up = pack_dense(packer, block_tensor(weights, layout, T_UP), 2 * inner, width),
+		.down = pack_dense(packer, block_tensor(weights, layout, T_DOWN), width, inner),
 	};
 }
 
@@ -123,10 +152,14 @@ static void pack_model(struct xlstm_model *model, struct packer *packer) {
 		const struct block_layout *layout = &weights->layout.blocks[i];
 		struct block *block = &model->blocks[i];
 		block->layout = layout;
+		if (layout->pre)
+			block->pre = pack_preprojection(packer, weights, layout);
 		if (layout->kind == XLSTM_SLSTM)
 			block->slstm = pack_slstm(packer, weights, layout);
-		if (layout->kind == XLSTM_MLSTM)
+		else if (layout->kind == XLSTM_MLSTM && layout->pre)
 			block->mlstm = pack_mlstm(packer, weights, layout);
+		else if (layout->kind == XLSTM_MLSTM)
+			block->dense = pack_dense_block(packer, weights, layout);
 		block->feedforward = pack_feedforward(packer, weights, layout);
 	}
 	pack_ends(model, packer);

@@ -35,28 +35,44 @@ struct convolution {
 };
 
 struct slstm {
-	const float *norm, *head_norm;
+	const float *norm, *head_norm; /* these and convolution: where not layout->pre */
 	struct convolution convolution;
-	struct panels input_and_forget; /* [2 width] of the convolved input */
-	struct panels candidate_and_output; /* [2 width] of the input */
-	struct panels recurrent; /* [4 width] of the last hidden values */
-	const float *bias; /* [4 width] */
+	struct panels input_and_forget; /* [2 channels] of the convolved input */
+	struct panels candidate_and_output; /* [2 channels] of the input */
+	struct panels recurrent; /* [4 channels] of the last hidden values */
+	const float *bias; /* [4 channels] */
 };
 
 struct mlstm {
-	const float *norm, *head_norm, *skip;
-	struct convolution convolution;
-	struct panels up, down;
 	struct panels gates; /* [2 heads]: input gates, forget gates; of q, k, v */
 	const float *gate_bias; /* [2 heads] */
 	const float *q, *k, *v; /* [4, inner] */
 };
 
+/* An mLSTM with the projection behind it. */
+struct dense {
+	const float *norm, *head_norm; /* gains of the heads as their distance from one */
+	struct convolution convolution;
+	struct panels queries_and_keys, values_and_outputs; /* [2 keys], [2 inner] */
+	struct panels gates; /* [2 heads]: input gates, forget gates */
+	const float *gate_bias; /* [2 heads] */
+	struct panels down;
+};
+
+/* Around a memory that has its projection before it. */
+struct preprojection {
+	const float *norm, *head_norm, *skip;
+	struct convolution convolution;
+	struct panels up, down;
+};
+
 struct block {
 	const struct block_layout *layout;
+	struct preprojection pre; /* where layout->pre */
 	union {
 		struct slstm slstm;
-		struct mlstm mlstm;
+		struct mlstm mlstm; /* where layout->pre */
+		struct dense dense;
 	};
 	struct feedforward feedforward; /* inner 0: none */
 };

@@ -153,3 +153,10 @@ const float *pack_sum(
 		to[i] = first[i] + second[i];
 	return to;
 }
+
+const float *pack_gains(struct packer *packer, const float *gains, size_t count) {
+	float *to = take_floats(packer, count);
+	for (size_t i = 0; to && i < count; i++)
+		to[i] = gains[i] - 1.0f;
+	return to;
+}

@@ -52,6 +52,9 @@ const float *pack_transposed(
 const float *pack_joined(
 	struct packer *packer, const float *first, const float *second, size_t count);
 
+/* Gains stored plain, as their distance from one. */
+const float *pack_gains(struct packer *packer, const float *gains, size_t count);
+
 /* The sum of two vectors. */
 const float *pack_sum(struct packer *packer, const float *first, const float *second, size_t count);
 

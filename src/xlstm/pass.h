@@ -51,13 +51,21 @@ void slstm_backward(const struct xlstm_weights *weights, const struct slstm *sls
 size_t slstm_saved_floats(const struct block_layout *layout, size_t tokens);
 size_t slstm_pass_scratch(const struct block_layout *layout, size_t series, size_t tokens);
 
-void mlstm_forward(const struct mlstm *mlstm, const struct block_layout *layout,
+void dense_forward(const struct dense *dense, const struct block_layout *layout,
 	const struct pass *pass, const float *x, float *y, float *saved);
-void mlstm_backward(const struct xlstm_weights *weights, const struct mlstm *mlstm,
+void dense_backward(const struct xlstm_weights *weights, const struct dense *dense,
 	const struct block_layout *layout, const struct pass *pass, const float *x,
 	const float *saved, float *stream, float *gradient);
-size_t mlstm_saved_floats(const struct block_layout *layout, size_t series, size_t steps);
-size_t mlstm_pass_scratch(const struct block_layout *layout, size_t tokens);
+size_t dense_saved_floats(const struct block_layout *layout, size_t series, size_t steps);
+size_t dense_pass_scratch(const struct block_layout *layout, size_t tokens);
+
+void preprojection_forward(
+	const struct block *block, const struct pass *pass, const float *x, float *y, float *saved);
+void preprojection_backward(const struct xlstm_weights *weights, const struct block *block,
+	const struct pass *pass, const float *x, const float *saved, float *stream,
+	float *gradient);
+size_t preprojection_saved_floats(const struct block_layout *layout, size_t series, size_t steps);
+size_t preprojection_pass_scratch(const struct block_layout *layout, size_t series, size_t tokens);
 
 void feedforward_forward(const struct feedforward *feedforward, const struct pass *pass,
 	const float *x, float *y, float *saved);

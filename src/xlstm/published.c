@@ -19,6 +19,17 @@ static const struct renaming {
 	{ "post_blocks_norm.", "out_norm."        },
 };
 
+/* Of the 7B model's blocks; the rest is named there as here. */
+static const struct renaming large_names[] = {
+	{"xlstm_norm.",        "norm_mlstm."      },
+	{ "ffn_norm.",         "norm_ffn."        },
+	{ "ffn.proj_up.",      "ffn.proj_up_gate."},
+	{ "post_blocks_norm.", "out_norm."        },
+};
+
+/* Its gates are capped, which no tensor tells. */
+#define LARGE_GATE_CAP 15
+
 /* Those of the maps around the blocks, which are not in the stack there. */
 static const struct renaming tirex_ends[] = {
 	{"embed.hidden.",  "input_patch_embedding.hidden_layer."   },
@@ -47,6 +58,13 @@ static const char *inside_block(const char *ours) {
 	return strchr(ours + strlen("blocks."), '.') + 1;
 }
 
+static void write_large(char to[NAMES_MAX], const char *prefix, const char *ours) {
+	const char *rest = inside_block(ours);
+	const struct renaming *in = renaming_of(large_names, COUNT(large_names), rest);
+	snprintf(to, NAMES_MAX, "%s%.*s%s%s", prefix, (int)(rest - ours), ours,
+		in ? in->theirs : "", rest + (in ? strlen(in->ours) : 0));
+}
+
 static void write_tirex(char to[NAMES_MAX], const char *prefix, const char *ours) {
 	const char *rest = inside_block(ours);
 	const struct renaming *in = renaming_of(tirex_names, COUNT(tirex_names), rest);
@@ -61,8 +79,12 @@ static void write_tirex(char to[NAMES_MAX], const char *prefix, const char *ours
 }
 
 void names_write(char to[NAMES_MAX], const struct names *names, const char *ours) {
-	if (names->tirex) {
+	if (names->style == NAMES_TIREX) {
 		write_tirex(to, names->prefix, ours);
+		return;
+	}
+	if (names->style == NAMES_LARGE) {
+		write_large(to, names->prefix, ours);
 		return;
 	}
 	if (names->bare)
@@ -71,7 +93,7 @@ void names_write(char to[NAMES_MAX], const struct names *names, const char *ours
 }
 
 bool names_write_second(char to[NAMES_MAX], const struct names *names, const char *ours) {
-	if (!names->tirex || strcmp(inside_block(ours), "ffn.proj_up.weight"))
+	if (names->style == NAMES_PUBLISHED || strcmp(inside_block(ours), "ffn.proj_up.weight"))
 		return false;
 	snprintf(to, NAMES_MAX, "%s%s", names->prefix, ours);
 	return true;
@@ -106,10 +128,13 @@ static bool find_prefix(struct names *names, const struct safetensors *file, con
 }
 
 static bool find_names(struct names *names, const struct safetensors *file) {
-	*names = (struct names){ .tirex = true };
+	*names = (struct names){ .style = NAMES_TIREX };
 	if (find_prefix(names, file, FIRST_BLOCK "norm_slstm.weight"))
 		return true;
-	names->tirex = false;
+	names->style = NAMES_LARGE;
+	if (find_prefix(names, file, FIRST_BLOCK "norm_mlstm.weight"))
+		return true;
+	names->style = NAMES_PUBLISHED;
 	if (find_prefix(names, file, FIRST_BLOCK))
 		return true;
 	names->bare = true;
@@ -120,30 +145,48 @@ static uint32_t dim(const struct safetensor *tensor, size_t index) {
 	return tensor ? tensor->dims[index] : 0;
 }
 
+static void memory_shape(struct xlstm_block_shape *block, const struct safetensors *file,
+	const struct names *names, uint32_t index) {
+	const struct safetensor *up, *recurrent, *gate, *queries, *values;
+	up = find_in_block(file, names, index, "xlstm.proj_up.weight");
+	recurrent = find_in_block(file, names, index, "xlstm.slstm_cell._recurrent_kernel_");
+	gate = find_in_block(file, names, index, "xlstm.mlstm_cell.igate.weight");
+	queries = find_in_block(file, names, index, "mlstm_layer.q.weight");
+	values = find_in_block(file, names, index, "mlstm_layer.v.weight");
+
+	block->inner = dim(up, 0) / 2;
+	if (recurrent) {
+		block->kind = XLSTM_SLSTM;
+		block->heads = dim(recurrent, 0);
+		block->arrangement = up ? XLSTM_PRE_PROJECTION : XLSTM_USUAL_ARRANGEMENT;
+	} else if (up) {
+		block->kind = XLSTM_MLSTM;
+		block->heads = dim(gate, 0);
+	} else if (queries) {
+		block->kind = XLSTM_MLSTM;
+		block->arrangement = XLSTM_POST_PROJECTION;
+		block->heads = dim(
+			find_in_block(file, names, index, "mlstm_layer.igate_preact.weight"), 0);
+		block->keys = dim(queries, 0);
+		block->inner = dim(values, 0);
+		block->gate_cap = LARGE_GATE_CAP;
+	}
+}
+
 /* False where the file has no such block. */
 static bool block_shape(struct xlstm_block_shape *ret_block, const struct safetensors *file,
 	const struct names *names, uint32_t index) {
 	struct xlstm_block_shape block = { .kind = XLSTM_FEEDFORWARD };
-	const struct safetensor *up, *recurrent, *gate, *convolution, *down;
-	up = find_in_block(file, names, index, "xlstm.proj_up.weight");
-	recurrent = find_in_block(file, names, index, "xlstm.slstm_cell._recurrent_kernel_");
-	gate = find_in_block(file, names, index, "xlstm.mlstm_cell.igate.weight");
+	const struct safetensor *convolution, *down;
 	convolution = find_in_block(file, names, index, "xlstm.conv1d.conv.weight");
 	down = find_in_block(file, names, index, "ffn.proj_down.weight");
-	if (!up && !recurrent && !down)
+	memory_shape(&block, file, names, index);
+	if (block.kind == XLSTM_FEEDFORWARD && !down)
 		return false;
 
-	if (up) {
-		block.kind = XLSTM_MLSTM;
-		block.inner = dim(up, 0) / 2;
-		block.heads = dim(gate, 0);
-	} else if (recurrent) {
-		block.kind = XLSTM_SLSTM;
-		block.heads = dim(recurrent, 0);
-	}
 	block.taps = dim(convolution, 2);
 	block.feedforward = dim(down, 1);
-	if (names->tirex)
+	if (names->style != NAMES_PUBLISHED && down)
 		block.activation = XLSTM_SILU;
 	*ret_block = block;
 	return true;
@@ -155,7 +198,8 @@ int published_shape(
 	if (!find_names(&names, file))
 		return XLSTM_E_FOREIGN;
 
-	struct xlstm_shape shape = { .norm = names.tirex ? XLSTM_RMS_NORM : XLSTM_LAYER_NORM };
+	bool later = names.style != NAMES_PUBLISHED;
+	struct xlstm_shape shape = { .norm = later ? XLSTM_RMS_NORM : XLSTM_LAYER_NORM };
 
 	while (shape.block_count < XLSTM_BLOCKS_MAX &&
 		block_shape(&shape.blocks[shape.block_count], file, &names, shape.block_count)) {

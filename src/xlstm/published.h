@@ -7,8 +7,8 @@
 
 /*
  * Files that say nothing about themselves: state_dicts of the published package, whose names are
- * ours apart from what may stand in front of them, and of the TiRex forecaster, which has names of
- * its own and the two halves of the feed-forward part's first map as two tensors.
+ * ours apart from what may stand in front of them, and of the later models, which have names of
+ * their own and the two halves of the feed-forward part's first map as two tensors.
  */
 #define NAMES_PREFIX_MAX 64
 #define NAMES_MAX        (NAMES_PREFIX_MAX + 96)
@@ -16,7 +16,7 @@
 struct names {
 	char prefix[NAMES_PREFIX_MAX]; /* before every name */
 	bool bare; /* of a single block: without "blocks.0." */
-	bool tirex;
+	enum { NAMES_PUBLISHED, NAMES_TIREX, NAMES_LARGE } style;
 };
 
 /* Their name of a tensor of ours; of its first half where they have it in two. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xlstm/shape.h"
+#include "layout.h"
 #include "xlstm/error.h"
 
 /* Bounds that keep every size computed from a shape far inside 64 bits, and a hostile file from
@@ -35,6 +36,19 @@ struct xlstm_block_shape xlstm_block_published(
 	return block;
 }
 
+struct xlstm_block_shape xlstm_block_large(uint32_t width, uint32_t heads) {
+	return (struct xlstm_block_shape){
+		.kind = XLSTM_MLSTM,
+		.heads = heads,
+		.inner = width,
+		.feedforward = (uint32_t)(2.6667 * width + 63) / 64 * 64,
+		.activation = XLSTM_SILU,
+		.arrangement = XLSTM_POST_PROJECTION,
+		.keys = width / 2,
+		.gate_cap = 15,
+	};
+}
+
 static int memory_check(const struct xlstm_block_shape *block, uint32_t shared_width) {
 	if (!block->heads || shared_width % block->heads)
 		return XLSTM_E_HEADS;
@@ -48,8 +62,32 @@ static int ends_check(const struct xlstm_shape *shape) {
 	if (shape->inputs > PROJECTION_MAX || shape->outputs > PROJECTION_MAX ||
 		shape->embed_hidden > PROJECTION_MAX || shape->head_hidden > PROJECTION_MAX)
 		return XLSTM_E_PROJECTION;
-	if ((shape->embed_hidden && !shape->inputs) || (shape->head_hidden && !shape->outputs))
+	if ((shape->embed_hidden && !shape->inputs) || (shape->head_hidden && !shape->outputs) ||
+		(shape->output_cap && !shape->outputs))
 		return XLSTM_E_UNUSED;
+	return 0;
+}
+
+static int slstm_check(const struct xlstm_block_shape *block, uint32_t width) {
+	bool pre = block_is_pre(block);
+	if ((!pre && block->inner) || block->keys || block->gate_cap || block->input_gate)
+		return XLSTM_E_UNUSED;
+	if (pre && (!block->inner || block->inner > INNER_MAX))
+		return XLSTM_E_INNER;
+	return memory_check(block, pre ? block->inner : width);
+}
+
+static int mlstm_check(const struct xlstm_block_shape *block) {
+	bool pre = block_is_pre(block);
+	if (pre && block->keys)
+		return XLSTM_E_UNUSED;
+	if (!block->inner || (pre && block->inner % QKV_BLOCK) || block->inner > INNER_MAX)
+		return XLSTM_E_INNER;
+	int r = memory_check(block, block->inner);
+	if (r < 0)
+		return r;
+	if (!pre && (!block->keys || block->keys > INNER_MAX || block->keys % block->heads))
+		return XLSTM_E_KEYS;
 	return 0;
 }
 
@@ -61,17 +99,17 @@ static int block_check(const struct xlstm_block_shape *block, uint32_t width) {
 	if (block->activation && !block->feedforward)
 		return XLSTM_E_UNUSED;
 
+	if (block->arrangement > XLSTM_POST_PROJECTION)
+		return XLSTM_E_ARRANGEMENT;
+	if (block->input_gate > XLSTM_LOGISTIC_GATE)
+		return XLSTM_E_INPUT_GATE;
+
 	switch (block->kind) {
-	case XLSTM_SLSTM:
-		if (block->inner)
-			return XLSTM_E_UNUSED;
-		return memory_check(block, width);
-	case XLSTM_MLSTM:
-		if (!block->inner || block->inner % QKV_BLOCK || block->inner > INNER_MAX)
-			return XLSTM_E_INNER;
-		return memory_check(block, block->inner);
+	case XLSTM_SLSTM: return slstm_check(block, width);
+	case XLSTM_MLSTM: return mlstm_check(block);
 	case XLSTM_FEEDFORWARD:
-		if (block->heads || block->taps || block->inner)
+		if (block->heads || block->taps || block->inner || block->keys ||
+			block->arrangement || block->gate_cap || block->input_gate)
 			return XLSTM_E_UNUSED;
 		return block->feedforward ? 0 : XLSTM_E_FEEDFORWARD;
 	}

@@ -25,6 +25,11 @@ static const char *const kinds[] = {
 
 static const char *const activations[] = { [XLSTM_SILU] = "silu" };
 static const char *const memories[] = { [XLSTM_BFLOAT16_MEMORY] = "bfloat16" };
+static const char *const arrangements[] = {
+	[XLSTM_PRE_PROJECTION] = "pre",
+	[XLSTM_POST_PROJECTION] = "post",
+};
+static const char *const input_gates[] = { [XLSTM_LOGISTIC_GATE] = "logistic" };
 static const char *const norms[] = { [XLSTM_RMS_NORM] = "rms" };
 
 #define SHAPE(field) #field, offsetof(struct xlstm_shape, field)
@@ -40,6 +45,7 @@ static const struct field shape_fields[] = {
 	{ SHAPE(memory), WORDS(memories) },
 	{ SHAPE(embed_hidden), NULL, 0 },
 	{ SHAPE(head_hidden), NULL, 0 },
+	{ SHAPE(output_cap), NULL, 0 },
 };
 
 static const struct field block_fields[] = {
@@ -49,6 +55,10 @@ static const struct field block_fields[] = {
 	{ BLOCK(inner), NULL, 0 },
 	{ BLOCK(feedforward), NULL, 0 },
 	{ BLOCK(activation), WORDS(activations) },
+	{ BLOCK(arrangement), WORDS(arrangements) },
+	{ BLOCK(keys), NULL, 0 },
+	{ BLOCK(gate_cap), NULL, 0 },
+	{ BLOCK(input_gate), WORDS(input_gates) },
 };
 /* clang-format on */
 

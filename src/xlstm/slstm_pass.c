@@ -1,116 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of the sLSTM block over windows, in both directions. */
-#include "pass.h"
-#include "tile.h"
+/* The sLSTM's cells over windows, in both directions. */
+#include "cells.h"
 
 #include <string.h>
 
 /* Arrays of struct slstm_saved for each token. */
-enum { CELL_ARRAYS = 9 };
+enum { CELL_ARRAYS = 9, HIDDEN_ARRAY = 7 };
 
-struct saved {
-	float *u; /* [tokens, width] normed input */
-	float *s, *silu_slopes; /* [tokens, width] convolved, after silu; unused without taps */
-	float *before; /* [tokens, width] hidden values of the step before */
-	float *cells; /* [tokens, CELL_ARRAYS, width] */
+struct kept {
+	float *before; /* [tokens, channels] hidden values of the step before */
+	float *arrays; /* [tokens, CELL_ARRAYS, channels] */
 };
 
-static struct saved cut(float *memory, size_t width, size_t tokens) {
-	struct saved saved;
-	saved.u = memory;
-	saved.s = saved.u + tokens * width;
-	saved.silu_slopes = saved.s + tokens * width;
-	saved.before = saved.silu_slopes + tokens * width;
-	saved.cells = saved.before + tokens * width;
-	return saved;
+static struct kept cut_kept(const struct cells *cells) {
+	return (struct kept){ cells->kept,
+		cells->kept + cells->pass->tokens * cells->layout->channels };
 }
 
-size_t slstm_saved_floats(const struct block_layout *layout, size_t tokens) {
-	return tokens * layout->channels * (4 + CELL_ARRAYS);
+size_t slstm_cells_kept(const struct block_layout *layout, size_t tokens) {
+	return tokens * layout->channels * (1 + CELL_ARRAYS);
 }
 
-size_t slstm_pass_scratch(const struct block_layout *layout, size_t series, size_t tokens) {
-	return layout->channels * (7 * tokens + 3 * series) + pass_convolve_scratch(layout);
+size_t slstm_cells_pass_scratch(const struct block_layout *layout, size_t series, size_t tokens) {
+	return layout->channels * (4 * tokens + 3 * series);
 }
 
-static struct slstm_saved cell_at(const struct saved *saved, size_t token, size_t width) {
-	float *at = saved->cells + token * CELL_ARRAYS * width;
-	return (struct slstm_saved){ at, at + width, at + 2 * width, at + 3 * width, at + 4 * width,
-		at + 5 * width, at + 6 * width, at + 7 * width, at + 8 * width };
+static struct slstm_saved saved_at(const struct kept *kept, size_t token, size_t channels) {
+	float *at = kept->arrays + token * CELL_ARRAYS * channels;
+	return (struct slstm_saved){ at, at + channels, at + 2 * channels, at + 3 * channels,
+		at + 4 * channels, at + 5 * channels, at + 6 * channels,
+		at + HIDDEN_ARRAY * channels, at + 8 * channels };
 }
 
-/* What the input and forget gates see. */
-static const float *gate_input(const struct block_layout *layout, const struct saved *saved) {
-	return layout->taps ? saved->s : saved->u;
+struct const_rows slstm_cells_hidden(const struct cells *cells) {
+	size_t channels = cells->layout->channels;
+	return (struct const_rows){ cut_kept(cells).arrays + HIDDEN_ARRAY * channels,
+		CELL_ARRAYS * channels };
 }
 
-/* One step of all series; gates [tokens, 4 width] hold all but the recurrent part. */
-static void step_forward(const struct slstm *slstm, const struct block_layout *layout,
-	const struct pass *pass, const struct saved *saved, float *gates, size_t t) {
+/* One step of all series; gates [tokens, 4 channels] hold all but the recurrent part. */
+static void step_forward(const struct slstm *slstm, const struct cells *cells,
+	const struct kept *kept, float *gates, size_t t) {
+	const struct block_layout *layout = cells->layout;
+	const struct pass *pass = cells->pass;
 	const struct state_fields *at = &layout->state;
-	size_t width = pass->width, steps = pass->steps;
+	size_t channels = layout->channels, steps = pass->steps;
 
 	for (size_t i = 0; i < pass->series; i++)
-		memcpy(saved->before + (i * steps + t) * width,
-			pass_state(pass, i, layout) + at->hidden, width * sizeof(float));
-	pass->kernels->matmul(gates + t * 4 * width, steps * 4 * width, ADD_OUTPUT, NULL,
-		saved->before + t * width, steps * width, pass->series, &slstm->recurrent);
+		memcpy(kept->before + (i * steps + t) * channels,
+			pass_state(pass, i, layout) + at->hidden, channels * sizeof(float));
+	pass->kernels->matmul(gates + t * 4 * channels, steps * 4 * channels, ADD_OUTPUT, NULL,
+		kept->before + t * channels, steps * channels, pass->series, &slstm->recurrent);
 	for (size_t i = 0; i < pass->series; i++) {
 		size_t token = i * steps + t;
 		float *state = pass_state(pass, i, layout);
 		struct slstm_step step = { state + at->hidden, state + at->cell,
-			state + at->normaliser, state + at->stabiliser, gates + token * 4 * width,
-			width };
-		struct slstm_saved cell = cell_at(saved, token, width);
-		pass->kernels->slstm_cell_saving(&step, &cell);
+			state + at->normaliser, state + at->stabiliser,
+			gates + token * 4 * channels, channels };
+		struct slstm_saved saved = saved_at(kept, token, channels);
+		pass->kernels->slstm_cell_saving(&step, &saved);
 	}
 }
 
-void slstm_forward(const struct slstm *slstm, const struct block_layout *layout,
-	const struct pass *pass, const float *x, float *y, float *memory) {
-	size_t width = pass->width;
-	struct saved saved = cut(memory, width, pass->tokens);
-	float *gates = pass->scratch;
+void slstm_cells_forward(const struct slstm *slstm, const struct cells *cells) {
+	const struct pass *pass = cells->pass;
+	size_t channels = cells->layout->channels;
+	struct kept kept = cut_kept(cells);
+	float *gates = cells->scratch;
 
-	pass_norm(pass, saved.u, x, slstm->norm);
-	if (layout->taps) {
-		struct const_rows u = { saved.u, width };
-		pass_convolve(pass, layout, &slstm->convolution, u, saved.s, saved.silu_slopes);
-		pass_move_windows(pass, layout, u);
-	}
-	pass_map(pass, (struct rows){ gates, 4 * width }, ADD_BIAS, slstm->bias,
-		(struct const_rows){ gate_input(layout, &saved), width }, &slstm->input_and_forget);
-	pass_map(pass, (struct rows){ gates + 2 * width, 4 * width }, ADD_BIAS,
-		slstm->bias + 2 * width, (struct const_rows){ saved.u, width },
-		&slstm->candidate_and_output);
+	pass_map(pass, (struct rows){ gates, 4 * channels }, ADD_BIAS, slstm->bias, cells->s,
+		&slstm->input_and_forget);
+	pass_map(pass, (struct rows){ gates + 2 * channels, 4 * channels }, ADD_BIAS,
+		slstm->bias + 2 * channels, cells->u, &slstm->candidate_and_output);
 	for (size_t t = 0; t < pass->steps; t++)
-		step_forward(slstm, layout, pass, &saved, gates, t);
-	for (size_t n = 0; n < pass->tokens; n++) {
-		float *sum = y + n * width;
-		pass->kernels->norm(sum, cell_at(&saved, n, width).hidden, slstm->head_norm, width,
-			layout->units, NORM_EPSILON);
-		pass->kernels->add(sum, x + n * width, width);
-	}
+		step_forward(slstm, cells, &kept, gates, t);
 }
 
 struct slopes {
-	float *hidden; /* [tokens, width] */
-	float *gates; /* [tokens, 4 width] */
-	float *s, *u; /* [tokens, width] */
-	float *recurrent; /* [series, width] of h, from the step after */
-	float *cell, *normaliser; /* [series, width] */
+	float *gates; /* [tokens, 4 channels] */
+	float *recurrent; /* [series, channels] of h, from the step after */
+	float *cell, *normaliser; /* [series, channels] */
 };
 
-static struct slopes cut_slopes(float *memory, const struct pass *pass) {
-	size_t wide = pass->tokens * pass->width;
+static struct slopes cut_slopes(const struct cells *cells) {
+	size_t channels = cells->layout->channels, series = cells->pass->series;
 	struct slopes slopes;
-	slopes.hidden = memory;
-	slopes.gates = slopes.hidden + wide;
-	slopes.s = slopes.gates + 4 * wide;
-	slopes.u = slopes.s + wide;
-	slopes.recurrent = slopes.u + wide;
-	slopes.cell = slopes.recurrent + pass->series * pass->width;
-	slopes.normaliser = slopes.cell + pass->series * pass->width;
+	slopes.gates = cells->scratch;
+	slopes.recurrent = slopes.gates + cells->pass->tokens * 4 * channels;
+	slopes.cell = slopes.recurrent + series * channels;
+	slopes.normaliser = slopes.cell + series * channels;
 	return slopes;
 }
 
@@ -120,104 +98,93 @@ static size_t recurrent_at(const struct block_layout *layout, size_t head, size_
 }
 
 /* dh of the step before = sum over gates of R' dgate. */
-static void recurrent_back(const float *recurrent, const struct block_layout *layout,
-	const struct pass *pass, const struct slopes *slopes, size_t t) {
-	size_t width = pass->width, units = layout->units;
+static void recurrent_back(
+	const float *recurrent, const struct cells *cells, const struct slopes *slopes, size_t t) {
+	const struct block_layout *layout = cells->layout;
+	const struct pass *pass = cells->pass;
+	size_t channels = layout->channels, units = layout->units;
 	for (size_t head = 0; head < layout->heads; head++)
 		for (size_t gate = 0; gate < 4; gate++)
 			pass->kernels->product(
-				(struct rows){ slopes->recurrent + head * units, width },
-				(struct strided){
-					slopes->gates + t * 4 * width + gate * width + head * units,
-					pass->steps * 4 * width, 1 },
+				(struct rows){ slopes->recurrent + head * units, channels },
+				(struct strided){ slopes->gates + t * 4 * channels +
+							  gate * channels + head * units,
+					pass->steps * 4 * channels, 1 },
 				(struct const_rows){
 					recurrent + recurrent_at(layout, head, gate), units },
 				pass->series, units, units, gate > 0);
 }
 
-static void steps_back(const float *recurrent, const struct block_layout *layout,
-	const struct pass *pass, const struct saved *saved, const struct slopes *slopes) {
-	size_t width = pass->width;
+static void steps_back(const float *recurrent, const struct cells *cells, const struct kept *kept,
+	const struct slopes *slopes, float *dh) {
+	const struct pass *pass = cells->pass;
+	size_t channels = cells->layout->channels;
 
-	memset(slopes->recurrent, 0, 3 * pass->series * width * sizeof(float));
+	memset(slopes->recurrent, 0, 3 * pass->series * channels * sizeof(float));
 	for (size_t t = pass->steps; t-- > 0;) {
 		for (size_t i = 0; i < pass->series; i++) {
 			size_t token = i * pass->steps + t;
-			float *hidden = slopes->hidden + token * width;
-			struct slstm_saved cell = cell_at(saved, token, width);
-			struct slstm_slope slope = { hidden, slopes->cell + i * width,
-				slopes->normaliser + i * width, slopes->gates + token * 4 * width };
-			pass->kernels->add(hidden, slopes->recurrent + i * width, width);
-			pass->kernels->slstm_cell_backward(&slope, &cell, width);
+			float *hidden = dh + token * channels;
+			struct slstm_saved saved = saved_at(kept, token, channels);
+			struct slstm_slope slope = { hidden, slopes->cell + i * channels,
+				slopes->normaliser + i * channels,
+				slopes->gates + token * 4 * channels };
+			pass->kernels->add(hidden, slopes->recurrent + i * channels, channels);
+			pass->kernels->slstm_cell_backward(&slope, &saved, channels);
 		}
-		recurrent_back(recurrent, layout, pass, slopes, t);
+		recurrent_back(recurrent, cells, slopes, t);
 	}
 }
 
-static void recurrent_gradient(float *dr, const struct block_layout *layout,
-	const struct pass *pass, const struct saved *saved, const struct slopes *slopes) {
-	size_t width = pass->width, units = layout->units;
+static void recurrent_gradient(float *dr, const struct cells *cells, const struct kept *kept,
+	const struct slopes *slopes) {
+	const struct block_layout *layout = cells->layout;
+	size_t channels = layout->channels, units = layout->units;
 	for (size_t head = 0; head < layout->heads; head++)
 		for (size_t gate = 0; gate < 4; gate++)
-			pass_map_gradient(pass, dr + recurrent_at(layout, head, gate),
-				(struct const_rows){
-					slopes->gates + gate * width + head * units, 4 * width },
-				(struct const_rows){ saved->before + head * units, width }, units,
+			pass_map_gradient(cells->pass, dr + recurrent_at(layout, head, gate),
+				(struct const_rows){ slopes->gates + gate * channels + head * units,
+					4 * channels },
+				(struct const_rows){ kept->before + head * units, channels }, units,
 				units);
 }
 
 /* One gate's map, head by head: its gradient, and what it adds to the gradient of its input. */
-static void headwise_back(const float *w, float *dw, const struct block_layout *layout,
-	const struct pass *pass, const float *dgate, const float *x, float *dx, bool add) {
-	size_t width = pass->width, units = layout->units;
-	for (size_t head = 0; head < layout->heads; head++) {
+static void headwise_back(const float *w, float *dw, const struct cells *cells, const float *dgate,
+	struct const_rows x, struct rows dx, bool add) {
+	size_t channels = cells->layout->channels, units = cells->layout->units;
+	for (size_t head = 0; head < cells->layout->heads; head++) {
 		size_t at = head * units, matrix = at * units;
-		struct const_rows dy = { dgate + at, 4 * width };
-		pass_map_gradient(
-			pass, dw + matrix, dy, (struct const_rows){ x + at, width }, units, units);
-		pass_map_back(
-			pass, (struct rows){ dx + at, width }, dy, w + matrix, units, units, add);
+		struct const_rows dy = { dgate + at, 4 * channels };
+		pass_map_gradient(cells->pass, dw + matrix, dy,
+			(struct const_rows){ x.values + at, x.stride }, units, units);
+		pass_map_back(cells->pass, (struct rows){ dx.values + at, dx.stride }, dy,
+			w + matrix, units, units, add);
 	}
 }
 
-static void gates_back(const struct xlstm_weights *weights, const struct block_layout *layout,
-	const struct pass *pass, const struct saved *saved, const struct slopes *slopes,
-	float *gradient) {
-	size_t width = pass->width;
-	const float *s = gate_input(layout, saved);
-	float *ds = layout->taps ? slopes->s : slopes->u;
+static void gates_back(const struct xlstm_weights *weights, const struct cells *cells,
+	const struct cells_slope *slope, const struct slopes *slopes, float *gradient) {
 	static const enum tensor_id ids[4] = { T_W_Z, T_W_O, T_W_I, T_W_F };
 	static const size_t gates[4] = { 2, 3, 0, 1 };
+	const struct block_layout *layout = cells->layout;
 
-	for (size_t i = 0; i < 4; i++) {
-		bool first_of_u = i == 0, first_of_s = i == 2 && layout->taps;
+	for (size_t i = 0; i < 4; i++)
 		headwise_back(block_tensor(weights, layout, ids[i]),
-			slope_of(gradient, layout, ids[i]), layout, pass,
-			slopes->gates + gates[i] * width, i < 2 ? saved->u : s,
-			i < 2 ? slopes->u : ds, !first_of_u && !first_of_s);
-	}
+			slope_of(gradient, layout, ids[i]), cells,
+			slopes->gates + gates[i] * layout->channels, i < 2 ? cells->u : cells->s,
+			i < 2 ? slope->u : slope->s, i > 0);
 }
 
-void slstm_backward(const struct xlstm_weights *weights, const struct slstm *slstm,
-	const struct block_layout *layout, const struct pass *pass, const float *x,
-	const float *memory, float *stream, float *gradient) {
-	size_t width = pass->width;
-	struct saved saved = cut((float *)memory, width, pass->tokens);
-	struct slopes slopes = cut_slopes(pass->scratch + pass_convolve_scratch(layout), pass);
+void slstm_cells_backward(const struct xlstm_weights *weights, const struct cells *cells,
+	const struct cells_slope *slope, float *gradient) {
+	const struct block_layout *layout = cells->layout;
+	struct kept kept = cut_kept(cells);
+	struct slopes slopes = cut_slopes(cells);
 
-	memset(slopes.hidden, 0, pass->tokens * width * sizeof(float));
-	for (size_t n = 0; n < pass->tokens; n++)
-		pass->kernels->norm_backward(slopes.hidden + n * width,
-			slope_of(gradient, layout, T_HEAD_NORM), cell_at(&saved, n, width).hidden,
-			slstm->head_norm, stream + n * width, width, layout->units, NORM_EPSILON);
-	steps_back(block_tensor(weights, layout, T_RECURRENT), layout, pass, &saved, &slopes);
-	recurrent_gradient(slope_of(gradient, layout, T_RECURRENT), layout, pass, &saved, &slopes);
-	pass_bias_gradient(pass, slope_of(gradient, layout, T_BIAS),
-		(struct const_rows){ slopes.gates, 4 * width }, 4 * width);
-	gates_back(weights, layout, pass, &saved, &slopes, gradient);
-	if (layout->taps)
-		pass_convolve_back(pass, layout, &slstm->convolution,
-			(struct const_rows){ saved.u, width }, saved.silu_slopes, slopes.s,
-			(struct rows){ slopes.u, width }, gradient);
-	pass_norm_back(pass, stream, slope_of(gradient, layout, T_NORM), x, slstm->norm, slopes.u);
+	steps_back(block_tensor(weights, layout, T_RECURRENT), cells, &kept, &slopes, slope->h);
+	recurrent_gradient(slope_of(gradient, layout, T_RECURRENT), cells, &kept, &slopes);
+	pass_bias_gradient(cells->pass, slope_of(gradient, layout, T_BIAS),
+		(struct const_rows){ slopes.gates, 4 * layout->channels }, 4 * layout->channels);
+	gates_back(weights, cells, slope, &slopes, gradient);
 }

@@ -49,9 +49,11 @@ const char *xlstm_workspace_instructions(const struct xlstm_workspace *workspace
 }
 
 static size_t block_scratch(const struct block_layout *layout) {
+	if (layout->pre)
+		return preprojection_scratch(layout);
 	switch (layout->kind) {
 	case XLSTM_SLSTM: return slstm_scratch(layout);
-	case XLSTM_MLSTM: return mlstm_scratch(layout);
+	case XLSTM_MLSTM: return dense_scratch(layout);
 	case XLSTM_FEEDFORWARD: break;
 	}
 	return 0;
@@ -112,10 +114,12 @@ static void embed(const struct xlstm_model *model, const struct tile *tile, cons
 static void blocks_step(const struct xlstm_model *model, struct tile *tile) {
 	for (uint32_t i = 0; i < xlstm_model_shape(model)->block_count; i++) {
 		const struct block *block = &model->blocks[i];
-		if (block->layout->kind == XLSTM_SLSTM)
+		if (block->layout->pre)
+			preprojection_block_step(block, tile);
+		else if (block->layout->kind == XLSTM_SLSTM)
 			slstm_block_step(&block->slstm, block->layout, tile);
-		if (block->layout->kind == XLSTM_MLSTM)
-			mlstm_block_step(&block->mlstm, block->layout, tile);
+		else if (block->layout->kind == XLSTM_MLSTM)
+			dense_block_step(&block->dense, block->layout, tile);
 		if (block->feedforward.inner)
 			feedforward_block_step(&block->feedforward, tile);
 	}
@@ -127,6 +131,15 @@ static const float *last_norm(const struct xlstm_model *model, const struct tile
 		return tile->stream;
 	tile_norm(tile, model->last_norm);
 	return tile->normed;
+}
+
+static void head_step(const struct xlstm_model *model, const struct tile *tile, float *outputs,
+	const float *features) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	end_step(tile->kernels, &model->head, tile->count, outputs, features, tile->scratch);
+	if (shape->output_cap)
+		tile->kernels->soft_cap(
+			outputs, outputs, (float)shape->output_cap, tile->count * shape->outputs);
 }
 
 void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
@@ -152,7 +165,6 @@ void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspa
 		if (features)
 			memcpy(features + done * width, end, tile.count * width * sizeof(float));
 		if (outputs && shape->outputs)
-			end_step(tile.kernels, &model->head, tile.count,
-				outputs + done * shape->outputs, end, tile.scratch);
+			head_step(model, &tile, outputs + done * shape->outputs, end);
 	}
 }

@@ -26,6 +26,7 @@ struct xlstm_tape {
 	float *embed_hidden, *head_hidden; /* [tokens, hidden] of the maps around the blocks */
 	float *slopes; /* [tokens, width] of the stream */
 	float *features; /* [tokens, width] slopes of the features */
+	float *outputs; /* [tokens, outputs] where these are capped; then their slopes */
 	float *scratch;
 	void **rows; /* [series] into starts, then [series] into replay */
 	/* The last pass. */
@@ -79,9 +80,11 @@ static size_t slice_series(const struct part *part, size_t series, size_t steps)
 static size_t slice_saved(const struct part *part, size_t series, size_t steps) {
 	if (part->feedforward)
 		return feedforward_saved_floats(part->layout, part->layout->width, series * steps);
+	if (part->layout->pre)
+		return preprojection_saved_floats(part->layout, series, steps);
 	if (part->layout->kind == XLSTM_SLSTM)
 		return slstm_saved_floats(part->layout, series * steps);
-	return mlstm_saved_floats(part->layout, series, steps);
+	return dense_saved_floats(part->layout, series, steps);
 }
 
 static size_t part_saved(const struct part *part, size_t series, size_t steps) {
@@ -91,13 +94,16 @@ static size_t part_saved(const struct part *part, size_t series, size_t steps) {
 static size_t part_scratch(const struct part *part, size_t series, size_t steps) {
 	/* A pass with fewer steps may have slices of more series. */
 	size_t tokens = larger(SLICE_TOKENS, steps);
+	size_t some = slice_series(part, series, steps);
 	if (part->feedforward)
 		return feedforward_pass_scratch(part->layout, part->layout->width, tokens);
-	if (part->layout->kind == XLSTM_SLSTM) {
-		size_t some = slice_series(part, series, steps);
-		return slstm_pass_scratch(part->layout, some, some * steps);
-	}
-	return mlstm_pass_scratch(part->layout, tokens);
+	if (part->layout->kind == XLSTM_SLSTM)
+		tokens = larger(tokens, some * steps);
+	if (part->layout->pre)
+		return preprojection_pass_scratch(part->layout, larger(some, SLICE_SERIES), tokens);
+	if (part->layout->kind == XLSTM_SLSTM)
+		return slstm_pass_scratch(part->layout, some, tokens);
+	return dense_pass_scratch(part->layout, tokens);
 }
 
 /* Keeping only the inputs of the parts, or nothing at all for the way back. */
@@ -140,6 +146,7 @@ static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	tape->head_hidden = take(cursor, tokens * shape->head_hidden);
 	tape->slopes = take(cursor, wide);
 	tape->features = take(cursor, wide);
+	tape->outputs = take(cursor, shape->output_cap ? tokens * shape->outputs : 0);
 	tape->scratch = take(cursor, scratch);
 }
 
@@ -226,10 +233,12 @@ static void slice_forward(const struct xlstm_model *model, const struct part *pa
 	const struct block *block = block_of(model, part);
 	if (part->feedforward)
 		feedforward_forward(&block->feedforward, pass, x, y, saved);
+	else if (part->layout->pre)
+		preprojection_forward(block, pass, x, y, saved);
 	else if (part->layout->kind == XLSTM_SLSTM)
 		slstm_forward(&block->slstm, part->layout, pass, x, y, saved);
 	else
-		mlstm_forward(&block->mlstm, part->layout, pass, x, y, saved);
+		dense_forward(&block->dense, part->layout, pass, x, y, saved);
 }
 
 static void slice_backward(const struct xlstm_model *model, const struct part *part,
@@ -240,12 +249,14 @@ static void slice_backward(const struct xlstm_model *model, const struct part *p
 	if (part->feedforward)
 		feedforward_backward(weights, &block->feedforward, part->layout, pass, x, saved,
 			slopes, gradient);
+	else if (part->layout->pre)
+		preprojection_backward(weights, block, pass, x, saved, slopes, gradient);
 	else if (part->layout->kind == XLSTM_SLSTM)
 		slstm_backward(
 			weights, &block->slstm, part->layout, pass, x, saved, slopes, gradient);
 	else
-		mlstm_backward(
-			weights, &block->mlstm, part->layout, pass, x, saved, slopes, gradient);
+		dense_backward(
+			weights, &block->dense, part->layout, pass, x, saved, slopes, gradient);
 }
 
 /* The part of a pass that holds `series` series from `first` on. */
@@ -314,6 +325,32 @@ static const float *parts_forward(
 	return tape->normed;
 }
 
+static void head_forward(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct pass *pass, float *outputs, const float *features) {
+	const struct xlstm_shape *shape = xlstm_model_shape(model);
+	size_t count = pass->tokens * shape->outputs;
+
+	end_forward(&model->head, pass, outputs, features, tape->head_hidden);
+	if (!shape->output_cap)
+		return;
+	pass->kernels->soft_cap(outputs, outputs, (float)shape->output_cap, count);
+	memcpy(tape->outputs, outputs, count * sizeof(float));
+}
+
+/* The slopes of the outputs before their cap. */
+static const float *uncap(
+	const struct xlstm_tape *tape, const struct pass *pass, const float *slopes) {
+	const struct xlstm_shape *shape = &tape->layout.shape;
+	size_t count = pass->tokens * shape->outputs;
+	if (!shape->output_cap)
+		return slopes;
+	for (size_t i = 0; i < count; i++) {
+		float share = tape->outputs[i] / (float)shape->output_cap;
+		tape->outputs[i] = slopes[i] * (1.0f - share * share);
+	}
+	return tape->outputs;
+}
+
 void xlstm_sequence(const struct xlstm_model *model, struct xlstm_tape *tape, size_t series,
 	size_t steps, void *const rows[], const float *inputs, float *features, float *outputs) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
@@ -331,7 +368,7 @@ void xlstm_sequence(const struct xlstm_model *model, struct xlstm_tape *tape, si
 	if (features)
 		memcpy(features, end, pass.tokens * pass.width * sizeof(float));
 	if (outputs && shape->outputs)
-		end_forward(&model->head, &pass, outputs, end, tape->head_hidden);
+		head_forward(model, tape, &pass, outputs, end);
 }
 
 /* The slope of the features, from those given and through the head. */
@@ -353,8 +390,8 @@ static void head_back(const struct xlstm_model *model, const struct xlstm_tape *
 		memset(tape->features, 0, wide * sizeof(float));
 	if (!output_slopes || !outputs)
 		return;
-	end_backward(model->weights, &model->head, pass, end, tape->head_hidden, output_slopes,
-		gradient, tape->features, true);
+	end_backward(model->weights, &model->head, pass, end, tape->head_hidden,
+		uncap(tape, pass, output_slopes), gradient, tape->features, true);
 }
 
 static void embed_back(const struct xlstm_model *model, const struct xlstm_tape *tape,

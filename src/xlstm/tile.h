@@ -50,21 +50,45 @@ void convolution_step(const struct kernels *kernels, const struct convolution *c
 /* Each adds its block's part to the stream and moves the states on. */
 void slstm_block_step(
 	const struct slstm *slstm, const struct block_layout *layout, struct tile *tile);
-void mlstm_block_step(
-	const struct mlstm *mlstm, const struct block_layout *layout, struct tile *tile);
+void dense_block_step(
+	const struct dense *dense, const struct block_layout *layout, struct tile *tile);
+void preprojection_block_step(const struct block *block, struct tile *tile);
 void feedforward_block_step(const struct feedforward *feedforward, struct tile *tile);
 
 /* Floats of scratch that each needs. */
 size_t slstm_scratch(const struct block_layout *layout);
-size_t mlstm_scratch(const struct block_layout *layout);
+size_t dense_scratch(const struct block_layout *layout);
+size_t preprojection_scratch(const struct block_layout *layout);
 size_t feedforward_scratch(const struct block_layout *layout);
+
+/* The cells without what the block puts around them: h from the input u and the same behind the
+ * convolution, s. h may be u. scratch: *_cells_scratch() floats. */
+void slstm_cells_step(const struct slstm *slstm, const struct block_layout *layout,
+	const struct tile *tile, struct const_rows u, struct const_rows s, struct rows h,
+	float *scratch);
+void mlstm_cells_step(const struct mlstm *mlstm, const struct block_layout *layout,
+	const struct tile *tile, struct const_rows u, struct const_rows s, struct rows h,
+	float *scratch);
+size_t slstm_cells_scratch(const struct block_layout *layout);
+size_t mlstm_cells_scratch(const struct block_layout *layout);
+
+struct mlstm_inputs {
+	struct const_rows q, k, v;
+	float *gates; /* [count, 2 H] input, forget; capped in place where the block says so */
+};
+
+/* The mLSTM's memory, whatever its inputs were made of. cell: [4 H] scratch. */
+void mlstm_memory_step(const struct block_layout *layout, const struct tile *tile,
+	const struct mlstm_inputs *inputs, struct rows h, float *cell);
 
 /* y = the map of x: [count, outputs] from [count, inputs]. scratch [count, hidden]. */
 void end_step(const struct kernels *kernels, const struct end *end, size_t count, float *y,
 	const float *x, float *scratch);
 
 /* All norms of the published blocks, and those of the heads in all. */
-#define NORM_EPSILON     1e-5f
-#define RMS_NORM_EPSILON 1e-6f
+#define NORM_EPSILON       1e-5f
+#define RMS_NORM_EPSILON   1e-6f
+/* Those of the heads of an mLSTM with the projection behind it. */
+#define DENSE_NORM_EPSILON 1e-6f
 
 #endif

@@ -405,13 +405,13 @@ static void headwise_map_equals_the_reference(void **state) {
 	test_free(y);
 }
 
-struct dense {
+struct packed_map {
 	struct golden *golden;
 	const char *name;
 };
 
 static struct panels pack_param(struct packer *packer, const void *context) {
-	const struct dense *dense = context;
+	const struct packed_map *dense = context;
 	const struct golden_tensor *w = golden_tensor(dense->golden, "param", dense->name);
 	return pack_dense(packer, w->values, w->dims[0], w->dims[1]);
 }
@@ -421,8 +421,8 @@ static void gated_feedforward_equals_the_reference(void **state) {
 	const struct golden_tensor *x = golden_tensor(golden, "input", "x");
 	size_t width = x->dims[2], rows = x->count / width;
 	size_t inner = golden_hyper(golden, "ffn_up");
-	struct packed up = pack(pack_param, &(struct dense){ golden, "ffn.proj_up.w" });
-	struct packed down = pack(pack_param, &(struct dense){ golden, "ffn.proj_down.w" });
+	struct packed up = pack(pack_param, &(struct packed_map){ golden, "ffn.proj_up.w" });
+	struct packed down = pack(pack_param, &(struct packed_map){ golden, "ffn.proj_down.w" });
 	float *gate = floats(2 * inner * rows), *y = floats(x->count);
 
 	EACH_KERNELS(kernels) {

@@ -39,6 +39,19 @@ static void published_blocks_have_the_published_widths(void **state) {
 	assert_int_equal(xlstm_shape_check(&shape), 0);
 }
 
+/* Of the 7B model, whose rounding is that of its code: 64.3 becomes 64. */
+static void large_blocks_have_the_published_widths(void **state) {
+	(void)state;
+	struct xlstm_block_shape block = xlstm_block_large(4096, 8);
+	assert_int_equal(block.keys, 2048);
+	assert_int_equal(block.inner, 4096);
+	assert_int_equal(block.feedforward, 10944);
+	assert_int_equal(xlstm_block_large(24, 4).feedforward, 64);
+	struct xlstm_shape shape = { .width = 4096, .block_count = 1, .norm = XLSTM_RMS_NORM };
+	shape.blocks[0] = block;
+	assert_int_equal(xlstm_shape_check(&shape), 0);
+}
+
 static void wrong_shapes_are_refused_by_name(void **state) {
 	(void)state;
 	struct xlstm_shape shape;
@@ -72,6 +85,32 @@ static void wrong_shapes_are_refused_by_name(void **state) {
 	REFUSED((shape.inputs = 0, shape.embed_hidden = 8), XLSTM_E_UNUSED);
 	REFUSED((shape.outputs = 0, shape.head_hidden = 8), XLSTM_E_UNUSED);
 	REFUSED(shape.head_hidden = 65537, XLSTM_E_PROJECTION);
+	REFUSED((shape.outputs = 0, shape.output_cap = 30), XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[0].arrangement = (enum xlstm_arrangement)3, XLSTM_E_ARRANGEMENT);
+	REFUSED(shape.blocks[0].input_gate = (enum xlstm_input_gate)2, XLSTM_E_INPUT_GATE);
+	REFUSED(shape.blocks[0].keys = 16, XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[0].arrangement = XLSTM_POST_PROJECTION, XLSTM_E_KEYS);
+	REFUSED(shape.blocks[1].arrangement = XLSTM_PRE_PROJECTION, XLSTM_E_INNER);
+	REFUSED((shape.blocks[1].arrangement = XLSTM_PRE_PROJECTION, shape.blocks[1].inner = 30),
+		XLSTM_E_HEADS);
+	REFUSED(shape.blocks[1].keys = 16, XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[1].gate_cap = 15, XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[1].input_gate = XLSTM_LOGISTIC_GATE, XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[2].arrangement = XLSTM_PRE_PROJECTION, XLSTM_E_UNUSED);
+	REFUSED(shape.blocks[2].gate_cap = 15, XLSTM_E_UNUSED);
+#undef REFUSED
+#define REFUSED(change, code)                                                                      \
+	shape = good();                                                                            \
+	shape.blocks[0] = xlstm_block_large(32, 4);                                                \
+	change;                                                                                    \
+	assert_int_equal(xlstm_shape_check(&shape), code)
+	REFUSED(shape.blocks[0].keys = 0, XLSTM_E_KEYS);
+	REFUSED(shape.blocks[0].keys = 18, XLSTM_E_KEYS);
+	REFUSED(shape.blocks[0].keys = 16388, XLSTM_E_KEYS);
+	REFUSED(shape.blocks[0].inner = 0, XLSTM_E_INNER);
+	REFUSED(shape.blocks[0].inner = 34, XLSTM_E_HEADS);
+	REFUSED(shape.blocks[0].heads = 0, XLSTM_E_HEADS);
+	REFUSED(shape.blocks[0].taps = 17, XLSTM_E_TAPS);
 #undef REFUSED
 	struct xlstm_weights *weights;
 	shape = good();
@@ -92,6 +131,7 @@ static void errors_have_names_and_texts(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_blocks_have_the_published_widths),
+		cmocka_unit_test(large_blocks_have_the_published_widths),
 		cmocka_unit_test(wrong_shapes_are_refused_by_name),
 		cmocka_unit_test(errors_have_names_and_texts),
 	};

@@ -37,9 +37,12 @@ static struct xlstm_model *model_of(const struct xlstm_shape *shape, uint64_t se
 
 static struct xlstm_shape small(void) {
 	struct xlstm_shape shape = { .inputs = 5, .width = 24, .outputs = 7, .block_count = 3 };
-	shape.blocks[0] = (struct xlstm_block_shape){ XLSTM_FEEDFORWARD, 0, 0, 0, 40, XLSTM_GELU };
-	shape.blocks[1] = (struct xlstm_block_shape){ XLSTM_SLSTM, 3, 2, 0, 0, XLSTM_GELU };
-	shape.blocks[2] = (struct xlstm_block_shape){ XLSTM_MLSTM, 5, 0, 60, 20, XLSTM_GELU };
+	shape.blocks[0] =
+		(struct xlstm_block_shape){ .kind = XLSTM_FEEDFORWARD, .feedforward = 40 };
+	shape.blocks[1] = (struct xlstm_block_shape){ .kind = XLSTM_SLSTM, .heads = 3, .taps = 2 };
+	shape.blocks[2] = (struct xlstm_block_shape){
+		.kind = XLSTM_MLSTM, .heads = 5, .inner = 60, .feedforward = 20
+	};
 	return shape;
 }
 

@@ -22,11 +22,17 @@ static struct xlstm_shape mixed(void) {
 	struct xlstm_shape shape = {
 		.inputs = INPUTS, .width = 24, .outputs = OUTPUTS, .block_count = 5
 	};
-	shape.blocks[0] = (struct xlstm_block_shape){ XLSTM_FEEDFORWARD, 0, 0, 0, 40, XLSTM_GELU };
-	shape.blocks[1] = (struct xlstm_block_shape){ XLSTM_SLSTM, 3, 3, 0, 0, XLSTM_GELU };
-	shape.blocks[2] = (struct xlstm_block_shape){ XLSTM_MLSTM, 5, 0, 60, 20, XLSTM_GELU };
-	shape.blocks[3] = (struct xlstm_block_shape){ XLSTM_SLSTM, 2, 0, 0, 12, XLSTM_GELU };
-	shape.blocks[4] = (struct xlstm_block_shape){ XLSTM_MLSTM, 2, 4, 32, 0, XLSTM_GELU };
+	shape.blocks[0] =
+		(struct xlstm_block_shape){ .kind = XLSTM_FEEDFORWARD, .feedforward = 40 };
+	shape.blocks[1] = (struct xlstm_block_shape){ .kind = XLSTM_SLSTM, .heads = 3, .taps = 3 };
+	shape.blocks[2] = (struct xlstm_block_shape){
+		.kind = XLSTM_MLSTM, .heads = 5, .inner = 60, .feedforward = 20
+	};
+	shape.blocks[3] =
+		(struct xlstm_block_shape){ .kind = XLSTM_SLSTM, .heads = 2, .feedforward = 12 };
+	shape.blocks[4] = (struct xlstm_block_shape){
+		.kind = XLSTM_MLSTM, .heads = 2, .taps = 4, .inner = 32
+	};
 	return shape;
 }
 
@@ -391,8 +397,10 @@ static void training_learns_to_remember(void **state) {
 	(void)state;
 	enum { B = 8, T = 32, TOKENS = B * T };
 	struct xlstm_shape shape = { .inputs = 1, .width = 16, .outputs = 1, .block_count = 2 };
-	shape.blocks[0] = (struct xlstm_block_shape){ XLSTM_MLSTM, 2, 0, 32, 0, XLSTM_GELU };
-	shape.blocks[1] = (struct xlstm_block_shape){ XLSTM_SLSTM, 2, 0, 0, 32, XLSTM_GELU };
+	shape.blocks[0] =
+		(struct xlstm_block_shape){ .kind = XLSTM_MLSTM, .heads = 2, .inner = 32 };
+	shape.blocks[1] =
+		(struct xlstm_block_shape){ .kind = XLSTM_SLSTM, .heads = 2, .feedforward = 32 };
 	struct xlstm_weights *weights, *gradient;
 	struct xlstm_tape *tape;
 	struct xlstm_adamw *adamw;

@@ -41,6 +41,7 @@ void KERNEL(relu_backward)(float *dx, const float *y, const float *dy, size_t wi
 
 TIMES_BACKWARD(gelu)
 TIMES_BACKWARD(silu)
+TIMES_BACKWARD(sigmoid)
 
 void KERNEL(skip_and_gate_backward)(float *y, float *dh, float *ds, float *dz, float *dskip,
 	const float *h, const float *skip, const float *s, const float *z, const float *dy,

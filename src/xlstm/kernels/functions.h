@@ -86,6 +86,13 @@ static inline vec vec_silu(vec x) {
 	return vec_max(vec_all(-128.0f), x) * vec_sigmoid(x);
 }
 
+/* sigmoid(x) and its derivative. */
+static inline vec vec_sigmoid_and_slope(vec x, vec *ret_slope) {
+	vec s = vec_sigmoid(x);
+	*ret_slope = s * vec_sigmoid(-x);
+	return s;
+}
+
 /* silu(x) and its derivative. */
 static inline vec vec_silu_and_slope(vec x, vec *ret_slope) {
 	vec s = vec_sigmoid(x);

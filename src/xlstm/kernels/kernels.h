@@ -173,6 +173,11 @@ struct conv_window {
 				 const float *z, size_t width))                                           \
 	/* y = gelu(x) * factor */                                                                        \
 	X(gelu_times, (float *y, const float *x, const float *factor, size_t width))                      \
+	/* y = sigmoid(x) * factor */                                                                     \
+	X(sigmoid_times, (float *y, const float *x, const float *factor, size_t width))                   \
+	/* y = cap tanh(x / cap), and dy times the slope there. */                                        \
+	X(soft_cap, (float *y, const float *x, float cap, size_t count))                                  \
+	X(soft_cap_backward, (float *dy, const float *y, float cap, size_t count))                        \
 	/* y = silu(x) * factor */                                                                        \
 	X(silu_times, (float *y, const float *x, const float *factor, size_t width))                      \
 	/* y [rows, columns] (+)= a [rows, inner] * b [inner, columns], a in any order. */                \
@@ -188,6 +193,8 @@ struct conv_window {
 				       const float *dy, size_t width))                                    \
 	X(silu_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,           \
 				       const float *dy, size_t width))                                    \
+	X(sigmoid_times_backward, (float *dx, float *dfactor, const float *x, const float *factor,        \
+					  const float *dy, size_t width))                                 \
 	/* dx = dy where y = relu(x) is not 0 */                                                          \
 	X(relu_backward, (float *dx, const float *y, const float *dy, size_t width))                      \
 	/* dh, ds and dz from dy, and y once more; adds to dskip. */                                      \

@@ -70,6 +70,24 @@ void KERNEL(silu_and_slope)(float *s, float *slopes, const float *x, size_t coun
 
 TIMES(gelu)
 TIMES(silu)
+TIMES(sigmoid)
+
+void KERNEL(soft_cap)(float *y, const float *x, float cap, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec capped = vec_tanh(vec_load_up_to(x + i, left) * (1.0f / cap)) * cap;
+		vec_store_up_to(y + i, capped, left);
+	}
+}
+
+void KERNEL(soft_cap_backward)(float *dy, const float *y, float cap, size_t count) {
+	for (size_t i = 0; i < count; i += LANES) {
+		size_t left = count - i;
+		vec share = vec_load_up_to(y + i, left) * (1.0f / cap);
+		vec slope = 1.0f - share * share;
+		vec_store_up_to(dy + i, vec_load_up_to(dy + i, left) * slope, left);
+	}
+}
 
 void KERNEL(skip_and_gate)(
 	float *y, const float *h, const float *skip, const float *s, const float *z, size_t width) {
