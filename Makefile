@@ -48,9 +48,9 @@ check-threads: deps
 	meson test -C $(BUILD)-threads --print-errorlogs --timeout-multiplier 5 \
 		--suite loop --suite mqtt --suite daemon --suite system
 
-# A simulated year of a thousand series, each with a reading every two hours.
+# A simulated year of a thousand series, each with a reading every eight hours.
 year: build
-	$(BUILD)/tests/sim/year config/models/base-1.safetensors 250 7200000 365
+	$(BUILD)/tests/sim/year config/models/base-1.safetensors 250 28800000 365
 
 # A million topics, of which the limits let twenty thousand in.
 flood: build
