@@ -143,7 +143,9 @@ void plant_finish(struct plant *plant) {
 	free(plant->sensors);
 }
 
+/* Every commit says from where on readings wait, as the daemon does: each drops some that no longer do. */
 static void commit(struct plant *plant) {
+	journal_floor(&plant->journal, plant->floor);
 	must(store_commit(plant->store, &plant->journal), "commit");
 	journal_reset(&plant->journal);
 }
@@ -266,7 +268,7 @@ static void save_due(struct plant *plant, uint32_t day) {
 	}
 	for (uint32_t i = 0; i < plant->options.detectors; i++)
 		floor = plant->saved[i] < floor ? plant->saved[i] : floor;
-	journal_floor(&plant->journal, floor);
+	plant->floor = floor;
 }
 
 static void keep_house(struct plant *plant) {

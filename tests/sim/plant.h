@@ -62,6 +62,7 @@ struct plant {
 	struct text json, clock;
 	int64_t now_ms;
 	uint64_t sequence;
+	uint64_t floor; /* every stored state contains the readings up to this sequence */
 	uint64_t ticks; /* of series */
 	struct plant_errors errors; /* since the caller emptied them */
 };
