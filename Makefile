@@ -9,7 +9,7 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: deps build demo check check-gcc check-clang check-threads year flood soak bench install clean
+.PHONY: deps build build-clang demo check check-gcc check-clang check-threads year flood soak bench install clean
 
 deps:
 	@missing=; for package in $(PACKAGES); do \
@@ -34,10 +34,12 @@ check-gcc: build
 	meson test -C $(BUILD) --print-errorlogs
 
 # The other compiler, with the address and undefined-behaviour sanitizers.
-check-clang: deps
+build-clang: deps
 	@[ -f $(BUILD)-clang/build.ninja ] || CC=clang meson setup $(BUILD)-clang \
 		-Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
 	ninja -C $(BUILD)-clang
+
+check-clang: build-clang
 	meson test -C $(BUILD)-clang --print-errorlogs --timeout-multiplier 5
 
 # Whatever runs on more than one thread, with the thread sanitizer.
@@ -59,7 +61,7 @@ flood: build
 # The daemon at work for an hour: a thousand readings a second, and forty under the sanitizers.
 SECONDS ?= 3600
 SOAK = env SUPPORT=tests/support XLSTMCTL=$(abspath $(BUILD))/src/cli/xlstmctl
-soak: build
+soak: build build-clang
 	$(SOAK) XLSTMD=$(abspath $(BUILD))/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 50
 	$(SOAK) XLSTMD=$(abspath $(BUILD)-clang)/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 2
 
