@@ -52,7 +52,7 @@ check-threads: deps
 
 # A simulated year of a thousand series, each with a reading every eight hours.
 year: build
-	$(BUILD)/tests/sim/year config/models/base-1.safetensors 250 28800000 365
+	$(BUILD)/tests/sim/year config/models/base-2.safetensors 250 28800000 365
 
 # A million topics, of which the limits let twenty thousand in.
 flood: build

@@ -29,7 +29,7 @@ server = $BROKER_URL
 path = $BROKER_FOLDER/xlstmd.db
 
 [forecast]
-model = $source/config/models/base-1.safetensors
+model = $source/config/models/base-2.safetensors
 
 [source greenhouse]
 topic   = garden/{detector}

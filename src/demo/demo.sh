@@ -73,7 +73,7 @@ write_configuration() {
 	path = $database
 
 	[forecast]
-	model = $here/../../config/models/base-1.safetensors
+	model = $here/../../config/models/base-2.safetensors
 
 	[source machine]
 	topic   = demo/{detector}

@@ -20,7 +20,7 @@
 #define HORIZON 24
 
 #define CONFIG                                                                                     \
-	"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"                                      \
+	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
 	"[source replay]\ntopic = replay/{detector}\nformat = json\nstep = 15m\n"                  \
 	"season = 96\nhorizon = 24\n"
 
@@ -105,7 +105,7 @@ static void the_daemon_forecasts_as_the_backtest_does(void **state) {
 	write_file(file);
 	snprintf(command, sizeof(command),
 		"%s backtest %s --time time --step 15m --season 96 --horizons %d --model"
-		" " MODELS "/base-1.safetensors --forecasts %s >/dev/null",
+		" " MODELS "/base-2.safetensors --forecasts %s >/dev/null",
 		getenv("XLSTMCTL"), file, HORIZON, made);
 	run(command);
 	snprintf(command, sizeof(command),

@@ -25,7 +25,7 @@
 /* With the network; states are saved often, so that kills meet every phase of it. */
 #define CONFIG                                                                                     \
 	"[mqtt]\nsession_expiry = 1h\n[store]\ndurability = full\nstate_interval = 300ms\n"        \
-	"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"                                      \
+	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
 	"[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"       \
 	"[source fine]\ntopic = fine/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"         \
 	"aggregate = sum\n"                                                                        \

@@ -16,7 +16,7 @@
 
 /* With the network, whose state has to survive as well. */
 #define CONFIG                                                                                     \
-	"[forecast]\nmodel = " MODELS "/base-1.safetensors\n"                                      \
+	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
 	"[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"
 
 /* Whole minutes, so that the clock's grid begins with the first. */
