@@ -12,6 +12,7 @@
 #include "roster.h"
 #include "source.h"
 #include "sources.h"
+#include "troubles.h"
 #include "watchdog.h"
 #include "writer.h"
 
@@ -27,6 +28,7 @@
  *   saver.c     states into the journal, spread over the interval
  *   recover.c   from the database back to where we were
  *   silence.c   what has to happen because nothing arrives
+ *   health.c    which faults there are
  *   request.c   questions over MQTT
  *   stats.c     counters and lags
  *   discovery.c Home Assistant
@@ -61,6 +63,13 @@ struct app_lag {
 struct stats_before {
 	uint64_t ns;
 	uint64_t step_ns, write_ns, publish_ns;
+};
+
+/* As of the last look, once a second. */
+struct health {
+	uint64_t unstored, shed;
+	int64_t clocks_apart_ms; /* wall clock minus the loop's */
+	bool looked;
 };
 
 /* The step lane's job. */
@@ -128,6 +137,8 @@ struct app {
 	struct stats_before stats_before;
 	struct refusals refusals;
 	struct inbox_counters inbox_before; /* already among the refusals */
+	struct troubles troubles;
+	struct health health;
 	struct watchdog watchdog;
 	int64_t started_ms; /* wall clock */
 	bool flush; /* by request or at the end: commit without waiting */
@@ -206,6 +217,11 @@ int app_recover(struct app *app, struct store *store);
 
 /* Closes periods that are over and tells which sensors have fallen silent; once a second. */
 void app_watch_silence(struct app *app, int64_t now_ms);
+
+/* --- health.c */
+
+/* Looks for faults; once a second. */
+void app_watch_health(struct app *app);
 
 /* --- request.c */
 

@@ -45,6 +45,7 @@ static void on_second(uv_timer_t *timer) {
 	struct app *app = timer->data;
 	double share = (double)SECOND_MS / (double)app->config->store.state_interval;
 
+	app_watch_health(app);
 	app_watch_silence(app, app_now());
 	count_shed(app);
 	app->save_credit += share * registry_last_detector_id(app->registry);
@@ -54,14 +55,18 @@ static void on_second(uv_timer_t *timer) {
 
 static void on_stats(uv_timer_t *timer) {
 	struct app *app = timer->data;
+	struct text troubles = { 0 };
 
 	app_publish_stats(app);
+	troubles_name(&app->troubles, &troubles);
 	notify_status("%" PRIu32 " series, %" PRIu64 " readings, %" PRIu64 " forecasts, %" PRIu64
-		      " refused; broker %s, database %s",
+		      " refused; broker %s, database %s%s%.*s",
 		registry_series_count(app->registry), app->counters.readings,
 		app->counters.forecasts, app->refusals.total,
 		app->publisher.connected ? "connected" : "away",
-		app->writer.failure < 0 ? error_name(app->writer.failure) : "ok");
+		app->writer.failure < 0 ? error_name(app->writer.failure) : "ok",
+		troubles.length > 0 ? "; trouble: " : "", SPAN_PRINT(text_span(&troubles)));
+	text_finish(&troubles);
 }
 
 static void on_watchdog(uv_timer_t *timer) {

@@ -187,6 +187,8 @@ void app_write_stats(struct app *app, bool next, struct text *to) {
 	add_inbox(app, to);
 	add_broker(app, to);
 	add_store(app, now_ms, to);
+	text_add(to, SPAN(",\"troubles\":"));
+	troubles_write(&app->troubles, to);
 	add_lanes(app, to);
 	add_memory(app, to);
 	add_accuracy(app, to);

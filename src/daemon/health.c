@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app.h"
+
+#include "error.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the wall clock may gain or lose on the other one within a second before it has stepped:
+ * more than any discipline of a clock slews. */
+#define CLOCK_STEP_MS 500
+
+/* What is new since the last look. */
+static uint64_t rise(uint64_t now, uint64_t *before) {
+	uint64_t rise = now - *before;
+
+	*before = now;
+	return rise;
+}
+
+static void look_at_broker(struct app *app) {
+	const struct publisher *publisher = &app->publisher;
+
+	if (!publisher->connected)
+		troubles_meet(&app->troubles, TROUBLE_BROKER,
+			publisher->refused ? "connection refused" : "no connection", 0);
+}
+
+static void look_at_database(struct app *app) {
+	const struct writer *writer = &app->writer;
+	uint64_t unstored = rise(writer->unstored, &app->health.unstored);
+
+	if (writer->failure < 0)
+		troubles_meet(&app->troubles, TROUBLE_DATABASE, error_text(writer->failure), 0);
+	if (writer->prune_failure < 0)
+		troubles_meet(
+			&app->troubles, TROUBLE_HOUSEKEEPING, error_text(writer->prune_failure), 0);
+	if (unstored > 0)
+		troubles_meet(&app->troubles, TROUBLE_UNSTORED, "journals are full", unstored);
+}
+
+static void look_at_load(struct app *app) {
+	uint64_t shed = rise(inbox_counters(app->inbox).shed, &app->health.shed);
+
+	if (shed > 0)
+		troubles_meet(&app->troubles, TROUBLE_OVERLOAD, "messages dropped", shed);
+}
+
+/* Nothing here depends on the wall clock but what time a reading without one gets, and silence. */
+static void look_at_clock(struct app *app, int64_t now_ms) {
+	int64_t apart_ms = now_ms - app_clock(app);
+	int64_t step_ms = apart_ms - app->health.clocks_apart_ms;
+	char what[64];
+
+	if (app->health.looked && llabs(step_ms) > CLOCK_STEP_MS) {
+		snprintf(what, sizeof(what), "stepped by %+" PRId64 " s", step_ms / 1000);
+		troubles_meet(&app->troubles, TROUBLE_CLOCK, what, 0);
+	}
+	app->health.clocks_apart_ms = apart_ms;
+	app->health.looked = true;
+}
+
+void app_watch_health(struct app *app) {
+	int64_t now_ms = app_now();
+
+	troubles_turn(&app->troubles, now_ms, app_clock(app));
+	look_at_broker(app);
+	look_at_database(app);
+	look_at_load(app);
+	look_at_clock(app, now_ms);
+	troubles_settle(&app->troubles);
+}
