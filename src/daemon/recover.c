@@ -189,17 +189,27 @@ static int pause_to_commit(struct recovery *recovery) {
 	return journal_size(writer_journal(&recovery->app->writer)) > COMMIT_BYTES ? PAUSED : 0;
 }
 
+/* What waited was accepted once; what comes from the history is in the order of time. */
+static int put(const struct recovery *recovery, const struct series *series,
+	const struct reading_row *row) {
+	struct arrival arrival = { TIME_NONE, recovery->message };
+
+	if (row->sequence > 0)
+		return detector_put_again(series->detector, series->channel, row->time_ms,
+			row->value, recovery->message);
+	return detector_put(series->detector, series->channel, row->time_ms, row->value, &arrival);
+}
+
 static int replay_reading(struct recovery *recovery, const struct reading_row *row) {
 	struct app *app = recovery->app;
 	struct series series = registry_series(app->registry, row->series);
-	struct arrival arrival = { TIME_NONE, recovery->message };
 
 	if (!series.detector)
 		return E_CORRUPT;
 	if (registry_waiting(app->registry) >= WAITING_MAX)
 		catch_up(recovery);
 
-	int r = detector_put(series.detector, series.channel, row->time_ms, row->value, &arrival);
+	int r = put(recovery, &series, row);
 	if (r == -ENOMEM)
 		return r;
 

@@ -242,25 +242,69 @@ static int put_at_once(struct detector *detector, const struct grid_reading *rea
 	return r < 0 ? r : grid_put(&detector->grid, &detector->queue, reading);
 }
 
+/* Whether the newest reading's time can't be true, so that one of `time_ms` is late only for its
+ * sake. `now_ms` TIME_NONE: the distance alone tells. */
+static bool was_ahead(const struct detector *detector, int64_t time_ms, int64_t now_ms) {
+	int64_t newest = detector->newest_ms, future = detector->options.future_ms;
+
+	if (newest == TIME_NONE || newest - time_ms <= future)
+		return false;
+	return now_ms == TIME_NONE || newest - now_ms > future;
+}
+
+/* Lets go what still waited, and starts at this reading. */
+static int begin_again(struct detector *detector, const struct grid_reading *reading) {
+	uint32_t held = detector->order.count;
+
+	int r = tick_queue_reserve(&detector->queue, held + 2 * grid_push_max(&detector->grid));
+	if (r < 0)
+		return r;
+	release(detector, held, reading->time_ms);
+	detector->order.horizon_ms =
+		detector->options.lateness_ms > 0 ? reading->time_ms : TIME_NONE;
+	grid_begin_again(&detector->grid, &detector->queue, reading);
+	detector->newest_ms = TIME_NONE;
+	return 0;
+}
+
+static int put(struct detector *detector, const struct grid_reading *reading) {
+	if (detector->options.lateness_ms > 0 || detector->order.count > 0)
+		return put_in_order(detector, reading);
+	return put_at_once(detector, reading);
+}
+
+static int take(struct detector *detector, const struct grid_reading *reading, int64_t now_ms,
+	bool may_begin_again) {
+	int r = check(detector, reading->time_ms, reading->value, now_ms);
+	if (r < 0)
+		return r;
+
+	r = put(detector, reading);
+	if (r == E_LATE && may_begin_again && was_ahead(detector, reading->time_ms, now_ms))
+		r = begin_again(detector, reading);
+	if (r < 0)
+		return r;
+
+	note_newest(detector, reading->time_ms, now_ms);
+	return 0;
+}
+
 int detector_put(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
 	const struct arrival *arrival) {
 	struct grid_reading reading = {
 		.channel = channel, .time_ms = time_ms, .value = value, .message = arrival->message
 	};
 
-	int r = check(detector, time_ms, value, arrival->now_ms);
-	if (r < 0)
-		return r;
+	return take(detector, &reading, arrival->now_ms, arrival->now_ms != TIME_NONE);
+}
 
-	if (detector->options.lateness_ms > 0 || detector->order.count > 0)
-		r = put_in_order(detector, &reading);
-	else
-		r = put_at_once(detector, &reading);
-	if (r < 0)
-		return r;
+int detector_put_again(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
+	uint64_t message) {
+	struct grid_reading reading = {
+		.channel = channel, .time_ms = time_ms, .value = value, .message = message
+	};
 
-	note_newest(detector, time_ms, arrival->now_ms);
-	return 0;
+	return take(detector, &reading, TIME_NONE, true);
 }
 
 bool detector_has_tick(const struct detector *detector) {

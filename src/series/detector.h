@@ -81,6 +81,10 @@ uint64_t detector_unused(const struct detector *detector);
 void detector_set_options(struct detector *detector, const struct clock_options *options);
 
 /*
+ * Once the receiver's clock has been set back, what it accepted before may lie further ahead than
+ * future_ms. Then the times before were wrong, and the next reading that lies as far behind them
+ * begins anew: what the channels have learned stays.
+ *
  * Accepts a reading of a channel (an index below detector_channel_count). NAN is a value: the
  * sensor says that it has none. Pull ticks between messages, not within one. 0, or with nothing
  * changed:
@@ -94,6 +98,11 @@ void detector_set_options(struct detector *detector, const struct clock_options 
  */
 int detector_put(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
 	const struct arrival *arrival);
+
+/* The same for a reading that is replayed in the order of arrival and was accepted the first time:
+ * where only beginning anew can have let it in, it begins anew. */
+int detector_put_again(struct detector *detector, uint32_t channel, int64_t time_ms, double value,
+	uint64_t message);
 
 /* Whether detector_next_tick would give one. */
 bool detector_has_tick(const struct detector *detector);

@@ -424,6 +424,21 @@ int grid_put(struct grid *grid, struct tick_queue *queue, const struct grid_read
 	return 0;
 }
 
+void grid_begin_again(
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading) {
+	uint64_t number = grid->number + 1;
+
+	if (grid->held && !grid->closed)
+		close_held(grid, queue);
+	for (uint32_t i = 0; i < grid->channel_count; i++)
+		grid->channels[i].time_ms = TIME_NONE;
+	if (grid->step_ms > 0)
+		anchor_phase(grid, number, reading->time_ms);
+	begin_period(grid, number, grid->step_ms ? label(grid, (int64_t)number) : reading->time_ms,
+		reading);
+	accept(grid, queue, reading);
+}
+
 uint64_t grid_channels_until(const struct grid *grid, uint64_t number) {
 	uint64_t set = 0;
 

@@ -93,6 +93,11 @@ size_t grid_push_max(const struct grid *grid);
  * reserved. 0, or E_LATE or E_DUPLICATE with nothing changed. */
 int grid_put(struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading);
 
+/* Begins a new period with this reading, however much older than the others it is: their times were
+ * wrong. Room must be reserved. */
+void grid_begin_again(
+	struct grid *grid, struct tick_queue *queue, const struct grid_reading *reading);
+
 /* The first time that no longer belongs to the current period; TIME_NONE if that is not held open.
  */
 int64_t grid_closes_ms(const struct grid *grid);

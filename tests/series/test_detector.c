@@ -192,6 +192,52 @@ static void absurd_times_and_values_are_refused_by_name(void **state) {
 	fixture_finish(&f);
 }
 
+/* A receiver whose clock is a year ahead for two readings: what comes after it was set right is no
+ * more late, and a replay makes the same ticks of it. */
+static void readings_go_on_after_the_receivers_clock_was_set_back(void **state) {
+	static const int64_t year = INT64_C(365) * 24 * 60 * MINUTE;
+	static const int64_t shifts[] = { 0, 0, year, year, 0, 0 };
+
+	(void)state;
+	for (int waits = 0; waits < 2; waits++) {
+		struct clock_options options = every(MINUTE);
+		struct fixture live, again;
+
+		options.lateness_ms = waits * 2 * MINUTE;
+		options.gap_ticks_max = 5;
+		fixture_init(&live, 1, options);
+		fixture_init(&again, 1, options);
+		for (int i = 0; i < 6; i++) {
+			int64_t now = T0 + i * MINUTE + shifts[i];
+			struct arrival arrival = { now, (uint64_t)i };
+
+			assert_int_equal(detector_put(live.detector, 0, now, i, &arrival), 0);
+			assert_int_equal(
+				detector_put_again(again.detector, 0, now, i, (uint64_t)i), 0);
+		}
+		assert_int_equal(detector_newest_ms(live.detector), T0 + 5 * MINUTE);
+		assert_int_equal(detector_put(live.detector, 0, T0, 0,
+					 &(struct arrival){ T0 + 6 * MINUTE, 9 }),
+			E_LATE);
+
+		int64_t before = -1;
+		while (pull(&live)) {
+			assert_true(pull(&again));
+			assert_true((int64_t)live.tick.number > before);
+			before = (int64_t)live.tick.number;
+			assert_int_equal(live.tick.number, again.tick.number);
+			assert_int_equal(live.tick.time_ms, again.tick.time_ms);
+			assert_value(live.tick.values[0], again.tick.values[0]);
+		}
+		assert_no_tick(&again);
+		/* The last that left: with lateness two are still waited for. */
+		assert_int_equal(
+			live.tick.time_ms, T0 + (5 - 2 * waits) * MINUTE + (waits ? year : 0));
+		fixture_finish(&live);
+		fixture_finish(&again);
+	}
+}
+
 static void the_clock_runs_from_1970_to_2200(void **state) {
 	struct fixture f;
 	(void)state;
@@ -221,6 +267,7 @@ int main(void) {
 		cmocka_unit_test(late_readings_and_duplicates_are_refused_by_name),
 		cmocka_unit_test(within_its_message_a_repeated_reading_replaces_the_first),
 		cmocka_unit_test(absurd_times_and_values_are_refused_by_name),
+		cmocka_unit_test(readings_go_on_after_the_receivers_clock_was_set_back),
 		cmocka_unit_test(the_clock_runs_from_1970_to_2200),
 	};
 
