@@ -47,7 +47,18 @@ static void look_at_load(struct app *app) {
 		troubles_meet(&app->troubles, TROUBLE_OVERLOAD, "messages dropped", shed);
 }
 
-/* Nothing here depends on the wall clock but what time a reading without one gets, and silence. */
+/* Nobody has fallen silent because the clock says that hours have passed. */
+static void move_silence(struct app *app, int64_t by_ms) {
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	for (uint32_t id = 1; id <= last && id < app->roster.detector_capacity; id++) {
+		struct detector_slot *slot = &app->roster.detectors[id];
+
+		if (slot->heard_ms != TIME_NONE)
+			slot->heard_ms += by_ms;
+	}
+}
+
 static void look_at_clock(struct app *app, int64_t now_ms) {
 	int64_t apart_ms = now_ms - app_clock(app);
 	int64_t step_ms = apart_ms - app->health.clocks_apart_ms;
@@ -56,6 +67,7 @@ static void look_at_clock(struct app *app, int64_t now_ms) {
 	if (app->health.looked && llabs(step_ms) > CLOCK_STEP_MS) {
 		snprintf(what, sizeof(what), "stepped by %+" PRId64 " s", step_ms / 1000);
 		troubles_meet(&app->troubles, TROUBLE_CLOCK, what, 0);
+		move_silence(app, step_ms);
 	}
 	app->health.clocks_apart_ms = apart_ms;
 	app->health.looked = true;
