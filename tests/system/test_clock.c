@@ -85,12 +85,12 @@ static void a_clock_that_steps_is_told_and_stops_nothing(void **state) {
 		int64_t by_ms;
 		const char *told;
 	} steps[] = {
-		{2 * HOUR,   "stepped by +72"  },
-		{ -2 * HOUR, "stepped by -7"   },
-		{ 5 * YEAR,  "stepped by +1576"},
-		{ -5 * YEAR, "stepped by -157" },
-		{ -3 * HOUR, "stepped by -10"  },
-		{ 3 * HOUR,  "stepped by +10"  },
+		{2 * HOUR,   "stepped by +7200 s"     },
+		{ -2 * HOUR, "stepped by -7200 s"     },
+		{ 5 * YEAR,  "stepped by +157680000 s"},
+		{ -5 * YEAR, "stepped by -157680000 s"},
+		{ -3 * HOUR, "stepped by -10800 s"    },
+		{ 3 * HOUR,  "stepped by +10800 s"    },
 	};
 
 	(void)state;
@@ -107,7 +107,7 @@ static void sensors_are_not_silent_because_the_clock_has_stepped(void **state) {
 	(void)state;
 	double before = json_number_at(await_stats(&peer, "readings", 1), "stale");
 	process.fault->clock_ms += 2 * HOUR;
-	await_told("stepped by +72");
+	await_told("stepped by +7200 s");
 	assert_dated_forecasts();
 	json_t *stats = await_json(&peer, "xlstm/main/stats");
 	/* The sensor of one-second periods may have been silent in earnest. */
