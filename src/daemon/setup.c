@@ -182,6 +182,8 @@ static int setup_client(struct app *app) {
 		r = subscribe_all(app);
 	secret_forget(&password);
 	text_finish(&key_file);
+	if (r == -ENOMEM)
+		return fail(r, EXIT_STATUS_FAILED, "broker");
 	return r < 0 ? fail(r, EXIT_STATUS_CONFIG, "broker") : 0;
 }
 
