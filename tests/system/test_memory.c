@@ -71,6 +71,8 @@ static void assert_orderly(uint64_t nth, int status) {
 static bool live(unsigned life, uint64_t nth) {
 	process.fault->rules[FAULT_ALLOCATE].calls = 0;
 	fault_arm(process.fault, FAULT_ALLOCATE, nth, 1, FAULT_ERROR, 0);
+	/* The peer's own connection wants to be kept alive. */
+	(void)peer_next(&peer, 1);
 	process_spawn(&process);
 	int status = await_ready();
 	if (status == PROCESS_RUNS) {
