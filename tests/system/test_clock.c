@@ -105,11 +105,14 @@ static void a_clock_that_steps_is_told_and_stops_nothing(void **state) {
 
 static void sensors_are_not_silent_because_the_clock_has_stepped(void **state) {
 	(void)state;
-	double before = json_number_at(await_stats(&peer, "readings", 1), "stale");
+	json_t *stats = await_stats(&peer, "readings", 1);
+	double before = json_number_at(stats, "stale");
+
+	json_decref(stats);
 	process.fault->clock_ms += 2 * HOUR;
 	await_told("stepped by +7200 s");
 	assert_dated_forecasts();
-	json_t *stats = await_json(&peer, "xlstm/main/stats");
+	stats = await_json(&peer, "xlstm/main/stats");
 	/* The sensor of one-second periods may have been silent in earnest. */
 	assert_true(json_number_at(stats, "stale") <= before + 1);
 	json_decref(stats);
