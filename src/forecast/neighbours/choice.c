@@ -16,14 +16,23 @@ static void offer(struct board_seat *seat, uint32_t candidate, float correlation
 	}
 }
 
-void choose_nearest(struct board_seat *seats, const float *changes, uint32_t room, uint32_t count) {
-	for (uint32_t i = 0; i < count; i++) {
-		for (int k = 0; k < NEAREST; k++) {
-			seats[i].nearest[k] = 0;
-			seats[i].closeness[k] = 0;
-		}
-		for (uint32_t j = 0; j < count; j++)
-			if (j != i)
+static void forget(struct board_seat *seat) {
+	for (int k = 0; k < NEAREST; k++) {
+		seat->nearest[k] = 0;
+		seat->closeness[k] = 0;
+	}
+}
+
+void choose_nearest(struct board_seat *seats, const float *changes, uint32_t room, uint32_t count,
+	int64_t slot) {
+	double deviation;
+	for (uint32_t i = 0; i < count; i++)
+		forget(&seats[i]);
+	for (uint32_t j = 0; j < count; j++) {
+		if (board_seen(&seats[j], slot, &deviation) == 0)
+			continue;
+		for (uint32_t i = 0; i < count; i++)
+			if (i != j)
 				offer(&seats[i], j, moments_correlation(changes, room, i, j));
 	}
 }

@@ -173,7 +173,7 @@ static void finish_slot(struct neighbourhood *hood, int64_t slot) {
 	head->counted++;
 	if (!choice_is_due(head))
 		return;
-	choose_nearest(hood->seats, hood->changes, head->room, head->count);
+	choose_nearest(hood->seats, hood->changes, head->room, head->count, slot);
 	head->chosen = head->counted;
 }
 

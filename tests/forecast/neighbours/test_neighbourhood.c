@@ -102,6 +102,17 @@ static void a_silent_one_is_looked_past(void **state) {
 	assert_float_equal((double)seen[1], bed->roads[0] / 2, 0.15);
 }
 
+/* Detector 1 is close to 0; once it has been silent for long another takes its place. */
+static void a_silent_one_gives_its_place_away(void **state) {
+	struct bed *bed = *state;
+	double correlation;
+	for (int64_t slot = 200; slot < 280; slot++)
+		step(bed, FIRST + slot, 1);
+	for (uint32_t rank = 0; rank < NEAREST; rank++)
+		assert_int_not_equal(neighbourhood_nearest(&bed->hood, 0, rank, &correlation), 101);
+	assert_int_equal(neighbourhood_nearest(&bed->hood, 0, 0, &correlation), 102);
+}
+
 static void one_with_another_step_stays_alone(void **state) {
 	struct bed *bed = *state;
 	struct moment at = { 5 * STEP_MS, (FIRST + 200) * STEP_MS };
@@ -165,6 +176,8 @@ int main(void) {
 			the_nearest_are_those_of_the_same_road, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(they_say_what_the_road_does, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_silent_one_is_looked_past, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_silent_one_gives_its_place_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_with_another_step_stays_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
