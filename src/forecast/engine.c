@@ -326,15 +326,6 @@ int engine_state_load(struct engine *engine, const struct detector *detector, ui
 	return state_load(engine_member(engine, detector)->forecaster.layout, row, from, size);
 }
 
-int engine_state_tick(const struct engine *engine, const struct detector *detector,
-	uint32_t channel, uint64_t *ret_number) {
-	const struct row_head *head = find_row(engine, detector, channel);
-	if (!head || head->history.ticks == 0)
-		return E_NOT_FOUND;
-	*ret_number = head->number;
-	return 0;
-}
-
 uint32_t engine_scores(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, struct score *to) {
 	void *bytes = find_row(engine, detector, channel);

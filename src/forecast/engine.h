@@ -99,8 +99,6 @@ void engine_apply(
  * engine_state_load: 0; E_VERSION for a state of another version, E_MISMATCH for another layout
  * (the series then starts afresh), E_CORRUPT if the bytes are damaged, E_NOT_FOUND if the series
  * has no room (engine_add first). The state is unchanged unless 0.
- * engine_state_tick: number of the last tick the state contains; 0 and *ret_number, or
- * E_NOT_FOUND if it contains none.
  */
 size_t engine_state_size(
 	const struct engine *engine, const struct detector *detector, uint32_t channel);
@@ -108,8 +106,6 @@ void engine_state_save(
 	const struct engine *engine, const struct detector *detector, uint32_t channel, void *to);
 int engine_state_load(struct engine *engine, const struct detector *detector, uint32_t channel,
 	const void *from, size_t size);
-int engine_state_tick(const struct engine *engine, const struct detector *detector,
-	uint32_t channel, uint64_t *ret_number);
 
 /*
  * Learning while running (docs/learning.md): one attempt at a time.

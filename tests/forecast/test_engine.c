@@ -183,20 +183,12 @@ static void a_saved_state_goes_on_as_if_nothing_had_happened(void **unused) {
 	}
 	for (int d = 0; d < DETECTORS; d++) {
 		for (uint32_t c = 0; c < 2; c++) {
-			uint64_t number;
-			assert_int_equal(
-				engine_state_tick(second->engine, second->detectors[d], c, &number),
-				E_NOT_FOUND);
 			size_t size = engine_state_size(whole->engine, whole->detectors[d], c);
 			void *bytes = malloc(size);
 			engine_state_save(whole->engine, whole->detectors[d], c, bytes);
 			assert_int_equal(engine_state_load(second->engine, second->detectors[d], c,
 						 bytes, size),
 				0);
-			assert_int_equal(
-				engine_state_tick(second->engine, second->detectors[d], c, &number),
-				0);
-			assert_int_equal(number, 149);
 			free(bytes);
 		}
 	}
