@@ -47,6 +47,9 @@ int xlstm_weights_parse(struct xlstm_weights **ret_weights, const void *bytes, s
  * the folder. -errno, or XLSTM_E_HEADER_SIZE where the notes are too long. */
 int xlstm_weights_save(const struct xlstm_weights *weights, const char *path);
 
+/* The bytes of such a file, in memory that the caller frees. -ENOMEM, or XLSTM_E_HEADER_SIZE. */
+int xlstm_weights_write(const struct xlstm_weights *weights, void **ret_bytes, size_t *ret_size);
+
 /* How the published package is to find its weights. */
 enum xlstm_published {
 	XLSTM_PUBLISHED = 0, /* a stack of blocks on processors */

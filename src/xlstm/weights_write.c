@@ -121,33 +121,43 @@ static int add_tensors(json_t *header, const struct layout *layout, unsigned int
 	return r;
 }
 
-/* metadata: ours to give away; NULL: no memory. */
-static int write_file(const struct xlstm_weights *weights, const char *path, json_t *metadata,
-	unsigned int flags) {
-	const struct layout *layout = &weights->layout;
+/* metadata: ours to give away; NULL: no memory. The header is the caller's to free. */
+static int write_header(const struct xlstm_weights *weights, json_t *metadata, unsigned int flags,
+	char **ret_bytes, size_t *ret_size) {
 	json_t *header = json_object();
-	char *bytes = NULL;
-	size_t size;
 
 	int r = json_object_set_new(header, "__metadata__", metadata) < 0 ? -ENOMEM : 0;
 	if (r == 0)
-		r = add_tensors(header, layout, flags);
+		r = add_tensors(header, &weights->layout, flags);
 	if (r == 0)
-		r = safetensors_write_header(&bytes, &size, header);
-	if (r == 0)
-		r = replace_file(
-			path, bytes, size, weights->values, layout->weight_floats * sizeof(float));
+		r = safetensors_write_header(ret_bytes, ret_size, header);
 	json_decref(header);
-	free(bytes);
 	return r;
 }
 
-int xlstm_weights_save(const struct xlstm_weights *weights, const char *path) {
+static size_t data_bytes(const struct xlstm_weights *weights) {
+	return weights->layout.weight_floats * sizeof(float);
+}
+
+static int write_file(const struct xlstm_weights *weights, const char *path, json_t *metadata,
+	unsigned int flags) {
+	char *header = NULL;
+	size_t size;
+
+	int r = write_header(weights, metadata, flags, &header, &size);
+	if (r == 0)
+		r = replace_file(path, header, size, weights->values, data_bytes(weights));
+	free(header);
+	return r;
+}
+
+/* What our files say of themselves; NULL: no memory. */
+static json_t *describe(const struct xlstm_weights *weights) {
 	char identity[FILE_IDENTITY_SIZE];
 	file_identity(identity, weights);
 	char *shape = xlstm_shape_text(&weights->layout.shape);
 	if (!shape)
-		return -ENOMEM;
+		return NULL;
 
 	/* "format" is what some readers ask for before they look at the tensors. */
 	json_t *metadata = json_pack("{s:s, s:s, s:s, s:s}", "format", "pt", FILE_KEY_VERSION,
@@ -157,7 +167,29 @@ int xlstm_weights_save(const struct xlstm_weights *weights, const char *path) {
 		json_decref(metadata);
 		metadata = NULL;
 	}
-	return write_file(weights, path, metadata, 0);
+	return metadata;
+}
+
+int xlstm_weights_save(const struct xlstm_weights *weights, const char *path) {
+	return write_file(weights, path, describe(weights), 0);
+}
+
+int xlstm_weights_write(const struct xlstm_weights *weights, void **ret_bytes, size_t *ret_size) {
+	char *header = NULL;
+	size_t size;
+
+	int r = write_header(weights, describe(weights), 0, &header, &size);
+	if (r < 0)
+		return r;
+	char *bytes = realloc(header, size + data_bytes(weights));
+	if (!bytes) {
+		free(header);
+		return -ENOMEM;
+	}
+	memcpy(bytes + size, weights->values, data_bytes(weights));
+	*ret_bytes = bytes;
+	*ret_size = size + data_bytes(weights);
+	return 0;
 }
 
 static void to_cuda(struct xlstm_weights *to, const struct xlstm_weights *from) {

@@ -87,6 +87,22 @@ static void saved_weights_open_as_they_were(void **state) {
 	xlstm_weights_destroy(weights);
 }
 
+static void weights_in_memory_are_the_bytes_of_the_file(void **state) {
+	(void)state;
+	struct xlstm_weights *weights = some_weights();
+	const char *path = scratch_path("beside.safetensors");
+	size_t file_size, size;
+	void *bytes;
+	assert_int_equal(xlstm_weights_save(weights, path), 0);
+	unsigned char *file = read_bytes(path, &file_size);
+	assert_int_equal(xlstm_weights_write(weights, &bytes, &size), 0);
+	assert_int_equal(size, file_size);
+	assert_memory_equal(bytes, file, size);
+	free(bytes);
+	free(file);
+	xlstm_weights_destroy(weights);
+}
+
 /* One of the process' mappings has this path and holds this address. */
 static bool is_mapped_read_only(const void *address, const char *path) {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -451,6 +467,7 @@ static void narrow_types_are_widened(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(saved_weights_open_as_they_were),
+		cmocka_unit_test(weights_in_memory_are_the_bytes_of_the_file),
 		cmocka_unit_test(saved_weights_are_mapped_and_shared_with_models),
 		cmocka_unit_test(mapped_weights_change_only_as_clones),
 		cmocka_unit_test(saving_replaces_a_file_that_is_open),
