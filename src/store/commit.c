@@ -125,6 +125,11 @@ static int put_state(struct store *store, const struct state_row *row) {
 	return store_run(store, PUT_STATE);
 }
 
+static int drop_model(struct store *store, const struct model_row *row) {
+	bind_text(store->statements[DROP_MODEL], 1, row->name);
+	return store_run(store, DROP_MODEL);
+}
+
 static int put_model(struct store *store, const struct model_row *row) {
 	sqlite3_stmt *s = store->statements[PUT_MODEL];
 
@@ -204,7 +209,9 @@ static int put_record(struct store *store, enum journal_kind kind, const union j
 	case JOURNAL_NEIGHBOURHOOD: return put_neighbourhood(store, &row->neighbourhood);
 	case JOURNAL_NEIGHBOUR: return put_neighbour(store, &row->neighbour);
 	case JOURNAL_NEIGHBOUR_GAIN: return put_neighbour_gain(store, &row->neighbour_gain);
-	case JOURNAL_MODEL: return put_model(store, &row->model);
+	case JOURNAL_MODEL:
+		return row->model.remove ? drop_model(store, &row->model)
+					 : put_model(store, &row->model);
 	case JOURNAL_LEARNING: return put_learning(store, &row->learning);
 	case JOURNAL_META: return put_meta(store, &row->meta);
 	case JOURNAL_KINDS: break;

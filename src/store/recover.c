@@ -246,6 +246,30 @@ int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
 		ret_sequence);
 }
 
+struct model_visit {
+	int (*visit)(void *user, const struct model_row *row);
+	void *user;
+};
+
+static int visit_model(sqlite3_stmt *s, void *context) {
+	const struct model_visit *visit = context;
+	struct model_row row = {
+		.name = column_text(s, 0),
+		.parent = column_text(s, 1),
+		.note = column_text(s, 2),
+		.created_ms = sqlite3_column_int64(s, 3),
+		.layout = (uint64_t)sqlite3_column_int64(s, 4),
+	};
+
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_model(
+	struct store *store, int (*visit)(void *user, const struct model_row *row), void *user) {
+	return each_row(store, "SELECT name,parent,note,created_ms,layout FROM model ORDER BY id",
+		NULL, visit_model, &(struct model_visit){ visit, user });
+}
+
 /* Appends the one value that `sql` gives for `key`. */
 static int append_value(struct store *store, const char *sql, struct span key, struct text *value) {
 	sqlite3_stmt *s;

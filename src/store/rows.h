@@ -114,6 +114,7 @@ struct model_row {
 	int64_t created_ms;
 	uint64_t layout;
 	struct span weights; /* may be empty */
+	bool remove; /* the row of this name goes; of the rest only the name counts */
 };
 
 /* One learning step, adopted or refused. */

@@ -50,6 +50,7 @@ static const char *const statement_texts[STATEMENTS] = {
 		      " parent=excluded.parent, note=excluded.note,"
 		      " created_ms=excluded.created_ms, layout=excluded.layout,"
 		      " weights=excluded.weights",
+	[DROP_MODEL] = "DELETE FROM model WHERE name=?1",
 	[PUT_LEARNING] =
 		"INSERT INTO learning(time_ms,model,candidate,subject,loss_before,"
 		"loss_after,adopted,reason,duration_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",

@@ -152,6 +152,10 @@ int store_input(struct store *store, uint64_t *ret_position);
 /* The highest sequence in use; 0 if none. */
 int store_last_sequence(struct store *store, uint64_t *ret_sequence);
 
+/* Models in the order in which they were made; their weights are left out. */
+int store_each_model(
+	struct store *store, int (*visit)(void *user, const struct model_row *row), void *user);
+
 /* Weights of a model, appended to `weights`, or E_NOT_FOUND. */
 int store_model(struct store *store, struct span name, struct text *weights);
 

@@ -59,6 +59,36 @@ static void only_the_latest_forecast_is_kept_where_that_is_wanted(void **state) 
 		"1:120000 2:60000");
 }
 
+static int note_name(void *user, const struct model_row *row) {
+	struct text *names = user;
+
+	text_add(names, row->name);
+	text_add_char(names, '<');
+	text_add(names, row->parent);
+	text_add_format(names, "@%d ", (int)row->created_ms);
+	return 0;
+}
+
+static void models_are_listed_in_order_and_removed_by_name(void **state) {
+	struct fixture *fixture = *state;
+	struct text names = { 0 };
+
+	journal_model(&fixture->journal,
+		&(struct model_row){ .name = SPAN("b+1"), .parent = SPAN("b"), .created_ms = 5 });
+	journal_model(&fixture->journal, &(struct model_row){ .name = SPAN("b+2") });
+	journal_model(&fixture->journal,
+		&(struct model_row){ .name = SPAN("a+3"), .parent = SPAN("b+2"), .created_ms = 7 });
+	journal_model(
+		&fixture->journal, &(struct model_row){ .name = SPAN("b+2"), .remove = true });
+	journal_model(
+		&fixture->journal, &(struct model_row){ .name = SPAN("none"), .remove = true });
+	fixture_commit(fixture->store, &fixture->journal);
+
+	assert_int_equal(store_each_model(fixture->store, note_name, &names), 0);
+	assert_true(span_equal(text_span(&names), SPAN("b+1<b@5 a+3<b+2@7 ")));
+	text_finish(&names);
+}
+
 static void models_and_meta_are_read_back_and_replaced_by_name(void **state) {
 	struct fixture *fixture = *state;
 	struct store *store = fixture->store;
@@ -89,6 +119,7 @@ int main(void) {
 		FIXTURE_TEST(names_cannot_leave_their_place),
 		OPEN_TEST(a_forecast_of_the_same_issue_replaces_the_earlier),
 		OPEN_TEST(only_the_latest_forecast_is_kept_where_that_is_wanted),
+		OPEN_TEST(models_are_listed_in_order_and_removed_by_name),
 		OPEN_TEST(models_and_meta_are_read_back_and_replaced_by_name),
 	};
 
