@@ -122,6 +122,9 @@ struct study *engine_study(struct engine *engine);
 void engine_conclude(struct engine *engine, struct study *study, struct verdict *ret_verdict);
 bool engine_review(struct engine *engine, struct verdict *ret_verdict);
 
+/* Lessons that are there to learn from. */
+size_t engine_lessons(const struct engine *engine);
+
 /* Nothing is recorded and no attempt begins meanwhile; one that is under way goes on. */
 void engine_pause(struct engine *engine, bool paused);
 bool engine_is_paused(const struct engine *engine);
@@ -139,8 +142,8 @@ int engine_own(struct engine *engine, const struct detector *detector);
 struct xlstm_model *engine_model(const struct engine *engine, const struct detector *detector);
 
 /* Goes on with other weights of the same shape: the shared ones if detector is NULL, else its own.
- * 0; E_MISMATCH if states would mean something else; E_NOT_FOUND; -EBUSY while an attempt of these
- * weights is under way. */
+ * An attempt of these weights that is under way comes to nothing. 0; E_MISMATCH if states would mean
+ * something else; E_NOT_FOUND. */
 int engine_adopt(struct engine *engine, const struct detector *detector, struct xlstm_model *model);
 
 /*

@@ -145,6 +145,13 @@ bool engine_review(struct engine *engine, struct verdict *ret_verdict) {
 	return true;
 }
 
+size_t engine_lessons(const struct engine *engine) {
+	size_t lessons = engine->shared ? memory_count(&engine->shared->memory) : 0;
+	for (const struct member *m = engine->owners; m; m = m->next_owner)
+		lessons += memory_count(&m->own->memory);
+	return lessons;
+}
+
 /* Lessons under way would have a hole. */
 static void forget_lessons(struct engine *engine, const struct member *member) {
 	struct learner *learner = learner_of(engine, member);
@@ -218,8 +225,6 @@ int engine_adopt(
 	struct member *member = detector ? engine_member(engine, detector) : NULL;
 	if (!engine_fits(engine, model))
 		return E_MISMATCH;
-	if (engine->study && engine->studying == member)
-		return -EBUSY;
 	if (!detector)
 		return replace_shared(engine, model);
 	if (!member || !member->own)

@@ -263,10 +263,45 @@ static void forecasts_go_on_while_an_attempt_is_under_way(void **unused) {
 	/* Lessons have been added meanwhile, and the study's are still there. */
 	assert_true(memory_count(&bed->engine->shared->memory) > lessons);
 	assert_null(engine_study(bed->engine));
-	assert_int_equal(engine_adopt(bed->engine, NULL, bed->model), -EBUSY);
 	study_work(study, NULL, NULL);
 	engine_conclude(bed->engine, study, &verdict);
-	assert_int_equal(verdict.lessons, verdict.steps * CLASSROOM_SEATS);
+	assert_int_equal(verdict.lessons, verdict.steps * STUDY_LESSONS);
+	verdict_finish(&verdict);
+	bed_destroy(bed);
+}
+
+static void an_attempt_on_weights_that_were_replaced_comes_to_nothing(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create(NULL);
+	struct study *study = bed_await_study(bed);
+	struct xlstm_model *other = spoil(bed->model);
+	struct verdict verdict;
+	assert_int_equal(engine_adopt(bed->engine, NULL, other), 0);
+	study_work(study, NULL, NULL);
+	engine_conclude(bed->engine, study, &verdict);
+	assert_int_equal(verdict.kind, VERDICT_REFUSED);
+	assert_ptr_equal(engine_model(bed->engine, NULL), other);
+	assert_null(bed->engine->shared->student.weights);
+	verdict_finish(&verdict);
+	xlstm_model_unref(other);
+	bed_destroy(bed);
+}
+
+static bool refuse_to_go_on(void *unused) {
+	(void)unused;
+	return false;
+}
+
+static void an_attempt_ends_when_it_is_told_to(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create(NULL);
+	struct study *study = bed_await_study(bed);
+	struct verdict verdict;
+	study_work(study, refuse_to_go_on, NULL);
+	assert_null(study->challenger);
+	engine_conclude(bed->engine, study, &verdict);
+	assert_int_equal(verdict.kind, VERDICT_REFUSED);
+	assert_string_equal(verdict.reason, "interrupted");
 	verdict_finish(&verdict);
 	bed_destroy(bed);
 }
@@ -369,6 +404,8 @@ int main(void) {
 		cmocka_unit_test(an_adoption_that_turns_bad_is_undone),
 		cmocka_unit_test(an_adoption_that_does_no_harm_stays),
 		cmocka_unit_test(forecasts_go_on_while_an_attempt_is_under_way),
+		cmocka_unit_test(an_attempt_on_weights_that_were_replaced_comes_to_nothing),
+		cmocka_unit_test(an_attempt_ends_when_it_is_told_to),
 		cmocka_unit_test(nothing_is_learned_from_who_is_flagged_or_while_paused),
 		cmocka_unit_test(own_weights_learn_apart),
 		cmocka_unit_test(own_weights_step_like_shared_ones),

@@ -132,15 +132,16 @@ static int read_lessons(struct classroom *classroom, const struct xlstm_model *m
 	return (int)steps;
 }
 
+/* Slopes are those of share times each lesson's loss; share 0: not wanted. */
 static int mark_lessons(struct classroom *classroom, const struct lesson *const *lessons,
-	size_t count, size_t steps, bool slopes, double *losses) {
-	if (slopes)
+	size_t count, size_t steps, double share, double *losses) {
+	if (share > 0)
 		memset(classroom->slopes, 0,
 			count * steps * NETWORK_OUTPUTS * sizeof(*classroom->slopes));
 	for (size_t i = 0; i < count; i++) {
 		size_t at = token(i, 0, steps, NETWORK_OUTPUTS);
-		int r = mark_lesson(classroom, lessons[i], classroom->outputs + at,
-			1 / (double)count, slopes ? classroom->slopes + at : NULL, &losses[i]);
+		int r = mark_lesson(classroom, lessons[i], classroom->outputs + at, share,
+			share > 0 ? classroom->slopes + at : NULL, &losses[i]);
 		if (r < 0)
 			return r;
 	}
@@ -152,16 +153,16 @@ int classroom_examine(struct classroom *classroom, const struct xlstm_model *mod
 	int steps = read_lessons(classroom, model, lessons, count);
 	if (steps < 0)
 		return steps;
-	return mark_lessons(classroom, lessons, count, (size_t)steps, false, losses);
+	return mark_lessons(classroom, lessons, count, (size_t)steps, 0, losses);
 }
 
 int classroom_teach(struct classroom *classroom, const struct xlstm_model *model,
-	const struct lesson *const *lessons, size_t count, struct xlstm_weights *gradient,
-	double *losses) {
+	const struct lesson *const *lessons, size_t count, double share,
+	struct xlstm_weights *gradient, double *losses) {
 	int steps = read_lessons(classroom, model, lessons, count);
 	if (steps < 0)
 		return steps;
-	int r = mark_lessons(classroom, lessons, count, (size_t)steps, true, losses);
+	int r = mark_lessons(classroom, lessons, count, (size_t)steps, share, losses);
 	if (r < 0)
 		return r;
 	xlstm_backward(model, classroom->tape, NULL, classroom->slopes, gradient, NULL);

@@ -10,7 +10,7 @@
  * state, takes all of its steps, and is marked at its scored ticks, every second one, with the pinball
  * loss of docs/network.md in units of the anchors. Belongs to one thread at a time.
  */
-#define CLASSROOM_SEATS 28
+#define CLASSROOM_SEATS 7
 
 struct classroom {
 	size_t seats, state_bytes;
@@ -32,9 +32,9 @@ void classroom_destroy(struct classroom *classroom);
 int classroom_examine(struct classroom *classroom, const struct xlstm_model *model,
 	const struct lesson *const *lessons, size_t count, double *losses);
 
-/* The same, and adds the gradient of the lessons' mean loss. */
+/* The same, and adds `share` times the gradient of each lesson's loss. */
 int classroom_teach(struct classroom *classroom, const struct xlstm_model *model,
-	const struct lesson *const *lessons, size_t count, struct xlstm_weights *gradient,
-	double *losses);
+	const struct lesson *const *lessons, size_t count, double share,
+	struct xlstm_weights *gradient, double *losses);
 
 #endif

@@ -85,7 +85,7 @@ static void pass(struct learner *learner, const struct row *row, int64_t step_ms
 	learner->reach_ms = reach > learner->reach_ms ? reach : learner->reach_ms;
 	learner->elapsed_ms += share;
 	learner->block_ms += share;
-	if (learner->block_ms < block_span(learner))
+	if (learner->block_ms < block_span(learner) || !trial_can_end_block(&learner->trial))
 		return;
 	learner->block_ms = 0;
 	end_block(learner);
@@ -186,6 +186,15 @@ static void compare(struct learner *learner, const struct study *study, struct v
 		refuse(learner, &result);
 }
 
+static void give_up(struct learner *learner, const struct study *study, struct verdict *verdict) {
+	const char *reason = learner->outdated             ? "other weights are in use by now"
+			     : study->result == -ECANCELED ? "interrupted"
+							   : "out of memory";
+	snprintf(verdict->reason, sizeof(verdict->reason), "%s", reason);
+	learner->outdated = false;
+	start_over(learner);
+}
+
 void learner_conclude(struct learner *learner, struct study *study, struct verdict *ret_verdict) {
 	*ret_verdict = (struct verdict){
 		.kind = VERDICT_REFUSED,
@@ -197,9 +206,8 @@ void learner_conclude(struct learner *learner, struct study *study, struct verdi
 		.loss_after = NAN,
 	};
 	learner->studying = false;
-	if (study->result < 0) {
-		snprintf(ret_verdict->reason, sizeof(ret_verdict->reason), "out of memory");
-		start_over(learner);
+	if (study->result < 0 || learner->outdated) {
+		give_up(learner, study, ret_verdict);
 	} else {
 		compare(learner, study, ret_verdict);
 	}
@@ -233,7 +241,9 @@ void learner_replace(struct learner *learner, struct xlstm_model *champion) {
 	learner->previous = NULL;
 	learner->failed = false;
 	learner->trial = (struct trial){ 0 };
-	start_over(learner);
+	learner->outdated = learner->studying;
+	if (!learner->studying)
+		start_over(learner);
 }
 
 void verdict_finish(struct verdict *verdict) {

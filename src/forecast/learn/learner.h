@@ -22,6 +22,7 @@ struct learner {
 	struct student student;
 	struct trial trial;
 	bool studying; /* the student is a thread's */
+	bool outdated; /* what it studies is about weights that are no longer in use */
 	bool failed; /* the trial: the weights are to be taken back */
 	uint32_t refused; /* attempts in a row */
 	double elapsed_ms; /* since the last attempt */
@@ -62,7 +63,7 @@ void learner_conclude(struct learner *learner, struct study *study, struct verdi
  * champion again. */
 bool learner_review(struct learner *learner, struct verdict *ret_verdict);
 
-/* Other weights are put in use from outside. Not while it is studying. */
+/* Other weights are put in use from outside. What is being studied meanwhile comes to nothing. */
 void learner_replace(struct learner *learner, struct xlstm_model *champion);
 
 /* Bytes that a learner takes at the most. */

@@ -27,8 +27,9 @@ void learning_options_init(struct learning_options *options);
 /* An attempt, see engine.h. */
 struct study;
 
-/* Says "alive" from inside a long study; may be NULL. */
-typedef void study_beat_fn(void *context);
+/* Called now and then from inside a study; false: it is to end at once, without a result. May be
+ * NULL. */
+typedef bool study_beat_fn(void *context);
 
 /* Computes; on any thread. */
 void study_work(struct study *study, study_beat_fn *beat, void *context);

@@ -28,29 +28,6 @@ void student_finish(struct student *student) {
 	*student = (struct student){ 0 };
 }
 
-static double mean(const double *losses, size_t count) {
-	double sum = 0, n = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (isnan(losses[i]))
-			continue;
-		sum += losses[i];
-		n++;
-	}
-	return sum / n;
-}
-
-int student_step(struct student *student, struct classroom *classroom,
-	const struct lesson *const *lessons, size_t count, double rate, double *ret_loss) {
-	double losses[CLASSROOM_SEATS];
-	struct xlstm_model *model;
-	int r = xlstm_model_create(&model, student->weights);
-	if (r < 0)
-		return r;
-	r = classroom_teach(classroom, model, lessons, count, student->gradient, losses);
-	xlstm_model_unref(model);
-	if (r < 0)
-		return r;
+void student_step(struct student *student, double rate) {
 	xlstm_adamw_step(student->adamw, student->weights, student->gradient, rate);
-	*ret_loss = mean(losses, count);
-	return 0;
 }

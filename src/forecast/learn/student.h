@@ -15,9 +15,8 @@ struct student {
 int student_begin(struct student *student, const struct xlstm_model *model);
 void student_finish(struct student *student);
 
-/* One step of AdamW on the mean loss of the lessons, which is returned in *ret_loss; where it is not
- * finite nothing moves. 0 or -ENOMEM. */
-int student_step(struct student *student, struct classroom *classroom,
-	const struct lesson *const *lessons, size_t count, double rate, double *ret_loss);
+/* One step of AdamW with what the gradient holds, which is zero afterwards; where it is not finite
+ * nothing moves. */
+void student_step(struct student *student, double rate);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static void draw(struct study *study, struct memory *memory) {
-	size_t wanted = (size_t)study->steps * CLASSROOM_SEATS;
+	size_t wanted = (size_t)study->steps * STUDY_LESSONS;
 	while (study->lesson_count < wanted) {
 		struct shelved *drawn = memory_draw(memory);
 		if (!drawn)
@@ -47,28 +47,42 @@ struct work {
 	void *context;
 };
 
-static void say_alive(const struct work *work) {
-	if (work->beat)
-		work->beat(work->context);
+static int go_on(const struct work *work) {
+	return !work->beat || work->beat(work->context) ? 0 : -ECANCELED;
+}
+
+/* Adds the gradient of one step's lessons, a classroom at a time. */
+static int teach(
+	const struct work *work, const struct xlstm_model *model, struct shelved *const *lessons) {
+	struct study *study = work->study;
+	int r = 0;
+	for (size_t from = 0; from < STUDY_LESSONS && r == 0; from += CLASSROOM_SEATS) {
+		const struct lesson *seated[CLASSROOM_SEATS];
+		double losses[CLASSROOM_SEATS];
+		for (size_t i = 0; i < CLASSROOM_SEATS; i++)
+			seated[i] = lessons[from + i]->lesson;
+		r = classroom_teach(study->classroom, model, seated, CLASSROOM_SEATS,
+			1.0 / STUDY_LESSONS, study->student->gradient, losses);
+		if (r == 0)
+			r = go_on(work);
+	}
+	return r;
 }
 
 static int learn(const struct work *work) {
 	struct study *study = work->study;
-	double sum = 0;
-	for (uint32_t step = 0; step < study->steps; step++) {
-		const struct lesson *lessons[CLASSROOM_SEATS];
-		double loss;
-		for (size_t i = 0; i < CLASSROOM_SEATS; i++)
-			lessons[i] = study->lessons[step * CLASSROOM_SEATS + i]->lesson;
-		int r = student_step(study->student, study->classroom, lessons, CLASSROOM_SEATS,
-			study->rate, &loss);
+	int r = 0;
+	for (uint32_t step = 0; step < study->steps && r == 0; step++) {
+		struct xlstm_model *model;
+		r = xlstm_model_create(&model, study->student->weights);
 		if (r < 0)
 			return r;
-		sum += loss;
-		say_alive(work);
+		r = teach(work, model, study->lessons + (size_t)step * STUDY_LESSONS);
+		xlstm_model_unref(model);
+		if (r == 0)
+			student_step(study->student, study->rate);
 	}
-	study->learned_from = sum / study->steps;
-	return 0;
+	return r;
 }
 
 /* The champion's losses are known from earlier exams, but for new lessons. */
@@ -86,8 +100,7 @@ static int examine_some(const struct work *work, const struct xlstm_model *model
 	int r = classroom_examine(work->study->classroom, model, lessons, count, losses);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		to[which[i]] = losses[i];
-	say_alive(work);
-	return r;
+	return r == 0 ? go_on(work) : r;
 }
 
 /* Marks a model in all lessons of the exam whose loss is not known by the identity given. */

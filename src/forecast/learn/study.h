@@ -13,6 +13,9 @@
  */
 #define STUDY_STEPS_MAX 24
 
+/* Lessons of one step. */
+#define STUDY_LESSONS (4 * CLASSROOM_SEATS)
+
 struct study {
 	struct xlstm_model *champion; /* counted */
 	struct student *student; /* borrowed, as is the next */
@@ -20,13 +23,12 @@ struct study {
 	double rate;
 	uint32_t steps;
 	size_t lesson_count;
-	struct shelved *lessons[STUDY_STEPS_MAX * CLASSROOM_SEATS];
+	struct shelved *lessons[STUDY_STEPS_MAX * STUDY_LESSONS];
 	size_t exam_count;
 	struct shelved *exam[MEMORY_EXAM_MOST];
 	/* What comes out. */
-	int result; /* 0 or -ENOMEM */
+	int result; /* 0, -ENOMEM or -ECANCELED */
 	struct xlstm_model *challenger; /* counted; NULL: there is none */
-	double learned_from; /* mean loss of the steps' lessons */
 	double before[MEMORY_EXAM_MOST], after[MEMORY_EXAM_MOST];
 };
 

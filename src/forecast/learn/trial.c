@@ -3,9 +3,6 @@
 
 #include <math.h>
 
-/* Forecasts that a block must have scored to count. */
-#define SCORED_LEAST 16
-
 /* The network's error may grow by this part, and by this many standard errors of the difference,
  * before the weights are taken back. */
 #define GROWTH_MAX 0.02
@@ -53,17 +50,18 @@ static enum trial_state judge(struct trial *trial, double block) {
 	return worse ? TRIAL_FAILED : TRIAL_PASSED;
 }
 
+bool trial_can_end_block(const struct trial *trial) {
+	return trial->scored >= TRIAL_SCORED && trial->network > 0 && trial->closed > 0;
+}
+
 enum trial_state trial_end_block(struct trial *trial) {
-	bool counts = trial->scored >= SCORED_LEAST && trial->network > 0 && trial->closed > 0;
-	double block = counts ? log(trial->network / trial->closed) : NAN;
+	double block = log(trial->network / trial->closed);
 	trial->network = trial->closed = 0;
 	trial->scored = 0;
 	if (trial->running && trial->waiting > 0) {
 		trial->waiting--;
 		return TRIAL_RUNNING;
 	}
-	if (!counts)
-		return trial->running ? TRIAL_RUNNING : TRIAL_NONE;
 	trial->before[trial->blocks++ % TRIAL_BEFORE] = block;
 	return trial->running ? judge(trial, block) : TRIAL_NONE;
 }

@@ -13,6 +13,7 @@
 #define TRIAL_BEFORE 24 /* blocks that are remembered */
 #define TRIAL_BLOCKS 8 /* a trial is over after so many */
 #define TRIAL_LEAST  4 /* blocks before there is a verdict, on either side */
+#define TRIAL_SCORED 16 /* ticks with scores that a block must have; else it goes on */
 
 struct trial_mean {
 	double sum, squares;
@@ -21,7 +22,7 @@ struct trial_mean {
 
 struct trial {
 	double network, closed; /* errors of the block that is filling */
-	uint32_t scored; /* forecasts in it */
+	uint32_t scored; /* ticks in it */
 	double before[TRIAL_BEFORE]; /* ring */
 	uint32_t blocks; /* that have been put into it */
 	bool running;
@@ -39,7 +40,10 @@ enum trial_state {
 /* Errors of one tick's forecasts. */
 void trial_score(struct trial *trial, double network, double closed);
 
-/* A block's span of data has passed. */
+/* Whether the block that is filling has enough scores to end. */
+bool trial_can_end_block(const struct trial *trial);
+
+/* A block's span of data, at least, has passed, and it can end. */
 enum trial_state trial_end_block(struct trial *trial);
 
 /* Other weights are in use from now on; `waiting` blocks pass before they are judged. */
