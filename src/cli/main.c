@@ -18,7 +18,7 @@ static const struct verb verbs[] = {
 	{ "accuracy",   "how good the forecasts have been",                     accuracy_run  },
 	{ "neighbours", "whom a detector sees, and what that is good for",      neighbours_run},
 	{ "learning",   "what the network tried to learn, and what came of it", learning_run  },
-	{ "model",      "weights: show, import, export",                        model_run     },
+	{ "model",      "weights: show, import, export, list, restore",         model_run     },
 	{ "train",      "weights from synthetic series and CSV files",          train_run     },
 	{ "backtest",   "the daemon's forecasts over a file, scored",           backtest_run  },
 	{ "replay",     "publish a file's readings over MQTT",                  replay_run    },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* xlstmctl model: what is in a file of weights, and the published package's weights both ways. */
+#include "model_versions.h"
 #include "verbs.h"
 
 #include "xlstm/xlstm.h"
@@ -17,11 +18,15 @@ static const char usage[] =
 	"Usage: xlstmctl model show [--tensors] [--json] FILE\n"
 	"       xlstmctl model import [--note KEY=TEXT]... [--json] FILE NEW\n"
 	"       xlstmctl model export [--cuda] [--block] [--json] FILE NEW\n"
+	"       xlstmctl model list [--database PATH] [--json]\n"
+	"       xlstmctl model restore NAME [OPTION...]\n"
 	"\n"
 	"show    what a file of weights holds\n"
 	"import  checks FILE, a state_dict of the published xLSTM package saved as safetensors or\n"
 	"        a file of ours, and writes NEW as the daemon wants it\n"
 	"export  writes NEW as a state_dict of the published package\n"
+	"list    learned weights that the database keeps\n"
+	"restore has the daemon go back to some of them; both have a --help of their own\n"
 	"\n"
 	"      --tensors        every tensor with its dimensions\n"
 	"      --note KEY=TEXT  a note to write into NEW\n"
@@ -272,9 +277,13 @@ int model_run(int argc, char **argv) {
 		fputs(usage, stdout);
 		return VERB_OK;
 	}
+	if (argc > 1 && !strcmp(argv[1], "list"))
+		return model_list_run(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "restore"))
+		return model_restore_run(argc - 1, argv + 1);
 	const struct action *action = argc > 1 ? find_action(argv[1]) : NULL;
 	if (!action)
-		return usage_error("show, import or export, not ", argc > 1 ? argv[1] : "nothing");
+		return usage_error("show, import, export, list or restore, not ", argc > 1 ? argv[1] : "nothing");
 
 	struct request request = { .from = NULL };
 	int status = parse_options(&request, action, argc - 1, argv + 1);

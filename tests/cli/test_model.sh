@@ -75,7 +75,7 @@ says err 'wrong: .*: xlstm.slstm_cell._recurrent_kernel_'
 expect 1 "show absent"
 says err 'No such file'
 expect 1 "import block none/new"
-for wrong in "" "list" "show" "show --cuda block" "import block" "show --what block" \
+for wrong in "" "forget" "show" "show --cuda block" "import block" "show --what block" \
 	"import --note x block new"; do
 	expect 2 "$wrong"
 	says err '--help'
