@@ -17,6 +17,7 @@
  *   before poll     publisher_start, writer_start
  *   publish lane    mqtt_send_all     -> the broker
  *   write lane      store_commit      -> the database
+ *   train lane      study_work        -> other weights, now and then
  *
  * Nothing behind the inbox waits for a timer: at most one batch is in flight and the next one fills while
  * it runs. Nothing grows without bound: while there is no room ahead, mail stays in the inbox, and
@@ -138,11 +139,14 @@ static void start_step(struct app *app) {
 void app_step_done(struct app *app) {
 	app->step_busy_ns = app->step.busy_ns;
 	app_apply(app, app->publisher.mqtt ? APP_PUBLISH : APP_JOURNAL);
+	app_review(app);
 	app_take_mail(app);
 }
 
 void app_start_lanes(struct app *app) {
 	start_step(app);
+	if (app->engine)
+		app_train(app);
 	publisher_start(&app->publisher);
 	app_note_floor(app);
 	release_mail(app);

@@ -12,6 +12,7 @@
 #include "roster.h"
 #include "source.h"
 #include "sources.h"
+#include "training.h"
 #include "troubles.h"
 #include "watchdog.h"
 #include "writer.h"
@@ -27,6 +28,7 @@
  *   output.c    a forecast: its bytes, where they go, anomalies
  *   saver.c     states into the journal, spread over the interval
  *   recover.c   from the database back to where we were
+ *   training.c  learning while running, weights that are kept
  *   silence.c   what has to happen because nothing arrives
  *   health.c    which faults there are
  *   request.c   questions over MQTT
@@ -62,7 +64,7 @@ struct app_lag {
 /* Work of the lanes up to the last statistics. */
 struct stats_before {
 	uint64_t ns;
-	uint64_t step_ns, write_ns, publish_ns;
+	uint64_t step_ns, write_ns, publish_ns, train_ns;
 };
 
 /* As of the last look, once a second. */
@@ -111,11 +113,12 @@ struct app {
 
 	/* Forecast. */
 	struct engine *engine; /* NULL: [forecast] enabled = off */
-	struct text model; /* name of the network, "none" */
+	struct text model; /* name of the shared weights in use, "none" */
 	uint64_t model_layout; /* of the network's part of a state */
 	struct step_job step;
 	struct lane step_lane;
 	uint64_t step_busy_ns; /* as of the latest batch */
+	struct training training;
 
 	/* Out. */
 	struct publisher publisher;
@@ -212,6 +215,45 @@ int app_load_state(struct app *app, struct detector *detector, struct span bytes
 
 /* Brings back detectors, series and states, and replays the readings since. 0 or an error. */
 int app_recover(struct app *app, struct store *store);
+
+/* --- training.c */
+
+/* Starts the train lane. 0 or -errno. */
+int app_init_training(struct app *app);
+
+/* Ends the study under way without a result, and the lane. */
+void app_stop_training(struct app *app);
+void app_finish_training(struct app *app);
+
+/* Gives the train lane an attempt if one is due. */
+void app_train(struct app *app);
+
+/* Takes weights back that do badly. */
+void app_review(struct app *app);
+
+/* Learning pauses, or goes on, as configuration and requests have it. */
+void app_set_pause(struct app *app);
+
+/* Finds the versions in the database and puts the one in use there to use. 0, or an error of the
+ * store. */
+int app_load_training(struct app *app, struct store *store);
+
+/* Whether detectors of a source have weights of their own. */
+bool app_has_own_weights(const struct app *app, uint32_t source);
+
+/* Gives a detector weights of its own: those in the store, which may be NULL, or the shared ones. Where
+ * the limit of memory is reached it goes on with the shared ones. 0 or -ENOMEM. */
+int app_own_weights(struct app *app, struct store *store, struct detector *detector);
+
+/* Puts weights from a version's bytes to use: a detector's own, or the shared ones if it is NULL. 0,
+ * -ENOMEM, E_CORRUPT, or as engine_adopt. */
+int app_use_weights(
+	struct app *app, const struct detector *detector, struct span name, struct span bytes);
+
+/* The same by request, of a version or, where the name is that, of what was shipped; noted in the
+ * journal. */
+int app_restore_weights(
+	struct app *app, const struct detector *detector, struct span name, struct span bytes);
 
 /* --- silence.c */
 

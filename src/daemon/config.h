@@ -86,6 +86,21 @@ struct config_forecast {
 	uint32_t stale_after;
 };
 
+struct config_learning {
+	bool enabled;
+	uint64_t memory;
+	int64_t interval;
+	uint32_t steps;
+	uint32_t rate; /* millionths */
+	uint32_t nice;
+	uint32_t keep;
+};
+
+enum config_instances {
+	CONFIG_SHARED,
+	CONFIG_OWN,
+};
+
 struct config_limits {
 	uint32_t series;
 	uint32_t detectors;
@@ -117,6 +132,7 @@ struct config_source {
 	struct config_list anomaly_least; /* absolute, and as a percentage */
 	struct config_list range; /* lowest and highest value */
 	bool clip;
+	uint32_t instances; /* enum config_instances */
 	uint32_t aggregate; /* enum aggregate */
 	int64_t lateness;
 	uint32_t qos;
@@ -127,6 +143,7 @@ struct config {
 	struct config_mqtt mqtt;
 	struct config_store store;
 	struct config_forecast forecast;
+	struct config_learning learning;
 	struct config_limits limits;
 	struct config_source *sources; /* in the order of the file: the first that matches wins */
 	size_t source_count;

@@ -36,12 +36,13 @@ static int journal_slot(struct app *app, const struct detector_slot *slot) {
 
 /* Room for the states of a detector's channels. Where the limit of memory is reached its readings
  * are recorded all the same. */
-static int make_room(
-	struct app *app, struct detector *detector, const struct forecast_options *options) {
+static int make_room(struct app *app, struct detector *detector, uint32_t source) {
 	if (!app->engine)
 		return 0;
 
-	int r = engine_add(app->engine, detector, options);
+	int r = engine_add(app->engine, detector, &app->sources.items[source].forecast);
+	if (r == 0 && app_has_own_weights(app, source))
+		r = app_own_weights(app, NULL, detector);
 	if (r != E_TOO_MANY_SERIES)
 		return r;
 	if (app->counters.without_forecast++ == 0)
@@ -64,7 +65,7 @@ static int adopt(struct app *app, struct detector *detector, uint32_t source) {
 	slot->saved = app->sequence;
 	detector_set_options(detector, &app->sources.items[source].clock);
 	int r = journal_slot(app, slot);
-	return r < 0 ? r : make_room(app, detector, &app->sources.items[source].forecast);
+	return r < 0 ? r : make_room(app, detector, source);
 }
 
 static int find_detector(
@@ -106,7 +107,7 @@ static int add_series(struct app *app, struct detector *detector, uint32_t chann
 
 	app_announce(app, detector);
 	uint32_t source = app->roster.detectors[detector_id(detector)].source;
-	return make_room(app, detector, &app->sources.items[source].forecast);
+	return make_room(app, detector, source);
 }
 
 static int find_channel(struct app *app, struct detector *detector, const struct reading *reading,

@@ -73,6 +73,12 @@ static const struct key_choice side_words[] = {
 	{ NULL, 0 },
 };
 
+static const struct key_choice instances_words[] = {
+	{ "shared", CONFIG_SHARED },
+	{ "own", CONFIG_OWN },
+	{ NULL, 0 },
+};
+
 static const struct key_choice aggregate_words[] = {
 	{ "mean", AGGREGATE_MEAN },
 	{ "last", AGGREGATE_LAST },
@@ -96,7 +102,8 @@ static const struct key keys[] = {
 		.help = "How often counters and lags are published on xlstm/INSTANCE/stats." },
 	{ .section = "daemon", .name = "changes", .type = KEY_SWITCH,
 		.at = AT(daemon.changes), .initial = "off", .reload = true,
-		.help = "Whether requests over MQTT may change anything (flush). Requests that "
+		.help = "Whether requests over MQTT may change anything (flush, pause_learning, "
+			"flag, restore_model). Requests that "
 			"only read are always answered." },
 
 	{ .section = "mqtt", .name = "server", .type = KEY_TEXT,
@@ -245,6 +252,32 @@ static const struct key keys[] = {
 		.help = "Steps without a reading after which a series' forecast is published once "
 			"more with the status stale." },
 
+	{ .section = "learning", .name = "enabled", .type = KEY_SWITCH,
+		.at = AT(learning.enabled), .initial = "on", .reload = true,
+		.help = "Whether the network's weights learn from the readings while the daemon "
+			"runs. Without it everything else still learns." },
+	{ .section = "learning", .name = "interval", .type = KEY_DURATION,
+		.at = AT(learning.interval), .initial = "1d", .min = MINUTE, .max = YEAR,
+		.help = "Time, by the readings' own clock, between two attempts." },
+	{ .section = "learning", .name = "steps", .type = KEY_COUNT,
+		.at = AT(learning.steps), .initial = "6", .min = 1, .max = 10000,
+		.help = "Steps of the optimiser for each day of readings, at most 24 in one "
+			"attempt." },
+	{ .section = "learning", .name = "rate", .type = KEY_COUNT,
+		.at = AT(learning.rate), .initial = "200", .min = 1, .max = 100000,
+		.help = "Size of a step of the optimiser, in millionths." },
+	{ .section = "learning", .name = "nice", .type = KEY_COUNT,
+		.at = AT(learning.nice), .initial = "10", .max = 19,
+		.help = "Niceness of the thread that learns, added to that of the daemon: how much "
+			"it makes way for others on a busy machine." },
+	{ .section = "learning", .name = "memory", .type = KEY_BYTES,
+		.at = AT(learning.memory), .initial = "64M", .min = MIB, .max = 64 * GIB,
+		.help = "Room for pieces of the past to learn from. They are kept in memory only." },
+	{ .section = "learning", .name = "keep", .type = KEY_COUNT,
+		.at = AT(learning.keep), .initial = "8", .min = 2, .max = 1000, .reload = true,
+		.help = "Learned weights that stay in the database, to go back to; as many again "
+			"for each detector with weights of its own." },
+
 	{ .section = "limits", .name = "series", .type = KEY_COUNT,
 		.at = AT(limits.series), .initial = "100000", .min = 1, .max = 10e6,
 		.help = "Series at the most. Readings of further ones are refused and counted." },
@@ -335,6 +368,11 @@ static const struct key keys[] = {
 	{ .section = SECTION_SOURCE, .name = "clip", .type = KEY_SWITCH,
 		.at = AT_SOURCE(clip), .initial = "on",
 		.help = "Whether forecasts are limited to the range." },
+	{ .section = SECTION_SOURCE, .name = "instances", .type = KEY_CHOICE,
+		.at = AT_SOURCE(instances), .initial = "shared", .choices = instances_words,
+		.help = "Whether detectors share the network's weights, each with a state and a "
+			"head of its own, or each has weights of its own, which takes about 4 MB "
+			"and more time for each." },
 	{ .section = SECTION_SOURCE, .name = "aggregate", .type = KEY_CHOICE,
 		.at = AT_SOURCE(aggregate), .initial = "mean", .choices = aggregate_words,
 		.help = "What becomes of several readings in one period." },

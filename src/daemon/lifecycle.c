@@ -70,15 +70,16 @@ static void on_stats(uv_timer_t *timer) {
 }
 
 static void on_watchdog(uv_timer_t *timer) {
-	static const char *const names[] = { "step", "write", "publish" };
+	static const char *const names[] = { "step", "write", "publish", "train" };
 	struct app *app = timer->data;
-	struct lane *lanes[] = { &app->step_lane, &app->writer.lane, &app->publisher.lane };
-	struct watchdog_lane seen[3];
+	struct lane *lanes[] = { &app->step_lane, &app->writer.lane, &app->publisher.lane,
+		&app->training.lane };
+	struct watchdog_lane seen[4];
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		seen[i] = (struct watchdog_lane){ lane_progress(lanes[i]), lane_is_busy(lanes[i]) };
 
-	int hangs = watchdog_look(&app->watchdog, seen, 3);
+	int hangs = watchdog_look(&app->watchdog, seen, 4);
 	if (hangs < 0)
 		notify_alive();
 	else
@@ -113,6 +114,7 @@ static void apply_reload(struct app *app) {
 
 	log_set_level(app->verbose ? LOG_LEVEL_DEBUG : (enum log_level)app->config->daemon.log);
 	writer_set_options(&app->writer, &options);
+	app_set_pause(app);
 	start_timers(app);
 	app_publish_info(app);
 }

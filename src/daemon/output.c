@@ -20,11 +20,12 @@ struct output {
 static struct wire_names names_of(struct app *app, const struct detector *detector,
 	uint32_t channel, char name[SERIES_NAME_MAX]) {
 	uint32_t id = detector_channel_series(detector, channel);
+	const struct text *own = &app->roster.detectors[detector_id(detector)].model;
 
 	return (struct wire_names){
 		.series = registry_series_name(app->registry, id, name),
 		.unit = detector_channel_unit(detector, channel),
-		.model = text_span(&app->model),
+		.model = text_span(own->length > 0 ? own : &app->model),
 	};
 }
 

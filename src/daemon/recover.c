@@ -5,6 +5,8 @@
 #include "log.h"
 #include "notify.h"
 
+#include "xlstm/model.h"
+
 #include <errno.h>
 #include <inttypes.h>
 
@@ -80,11 +82,13 @@ static int restore_series(void *user, const struct series_row *row) {
 }
 
 /* Room in the engine for everything restored. A limit that has shrunk since is told, not fatal. */
-static int add_to_engine(struct app *app, const struct detector_slot *slot) {
+static int add_to_engine(struct app *app, struct store *store, const struct detector_slot *slot) {
 	if (slot->source == SOURCE_NONE)
 		return 0;
 
 	int r = engine_add(app->engine, slot->detector, &app->sources.items[slot->source].forecast);
+	if (r == 0 && app_has_own_weights(app, slot->source))
+		r = app_own_weights(app, store, slot->detector);
 	engine_place(app->engine, slot->detector, slot->latitude, slot->longitude);
 	if (r < 0)
 		log_warning("%.*s: no room for its state: %s",
@@ -111,20 +115,28 @@ static int restore_neighbourhood(void *user, const struct neighbourhood_row *row
 	return r == -ENOMEM ? r : 0;
 }
 
-static int add_all_to_engine(struct app *app) {
+static int add_all_to_engine(struct app *app, struct store *store) {
 	for (uint32_t id = 1; id < app->roster.detector_capacity; id++) {
 		const struct detector_slot *slot = slot_at(app, id);
 
-		if (slot && add_to_engine(app, slot) < 0)
+		if (slot && add_to_engine(app, store, slot) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* Nothing of a state that failed half-way may stay. */
+/* Nothing of a state that failed half-way may stay; weights of the detector's own do. */
 static int start_afresh(struct app *app, struct detector_slot *slot) {
+	struct xlstm_model *own = engine_model(app->engine, slot->detector);
+	if (own)
+		xlstm_model_ref(own);
+
 	engine_remove(app->engine, slot->detector);
-	return add_to_engine(app, slot);
+	int r = add_to_engine(app, NULL, slot);
+	if (own && r == 0)
+		(void)engine_adopt(app->engine, slot->detector, own);
+	xlstm_model_unref(own);
+	return r;
 }
 
 static int load_state(struct app *app, struct detector_slot *slot, const struct state_row *row) {
@@ -316,7 +328,7 @@ static int restore(struct recovery *recovery) {
 
 	r = store_each_neighbourhood(store, restore_neighbourhood, recovery);
 	if (r == 0)
-		r = add_all_to_engine(recovery->app);
+		r = add_all_to_engine(recovery->app, store);
 	if (r == 0)
 		r = store_each_state(store, restore_state, recovery);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "forecast.h"
+#include "query.h"
 #include "request.h"
 
 #include <errno.h>
@@ -107,17 +108,125 @@ static int flush(struct question *question) {
 	return 0;
 }
 
+/* Learning pauses, or goes on. */
+static int pause_learning(struct question *question) {
+	struct app *app = question->app;
+
+	int r = wire_request_bool(question->request, "paused", &app->training.paused);
+	if (r < 0)
+		return E_USAGE;
+	app_set_pause(app);
+	return 0;
+}
+
+/* The detector that a request names; NULL and 0 if it names none. */
+static int find_named(struct question *question, struct detector **ret_detector) {
+	*ret_detector = NULL;
+	int r = wire_request_text(question->request, "detector", &question->detail);
+	if (r == E_NOT_FOUND)
+		return 0;
+	if (r < 0)
+		return E_USAGE;
+	*ret_detector = registry_find_detector(question->app->registry, question->detail);
+	return *ret_detector ? 0 : E_NOT_FOUND;
+}
+
+/* Nothing is learned from a detector as long as it is flagged. */
+static int flag(struct question *question) {
+	struct detector *detector;
+	bool flagged;
+
+	int r = find_named(question, &detector);
+	if (r < 0)
+		return r;
+	if (!detector || !question->app->engine ||
+		wire_request_bool(question->request, "flagged", &flagged) < 0)
+		return E_USAGE;
+	return engine_flag(question->app->engine, detector, flagged);
+}
+
+/* The versions of weights that the database keeps, oldest first. */
+static int models(struct question *question) {
+	const struct versions *versions = &question->app->training.versions;
+
+	text_add(question->data, SPAN("{\"in_use\":"));
+	text_add_json_string(question->data, text_span(&question->app->model));
+	text_add(question->data, SPAN(",\"models\":["));
+	for (size_t i = 0; i < versions->count; i++) {
+		const struct version *version = &versions->items[i];
+
+		text_add(question->data, i > 0 ? SPAN(",{\"name\":") : SPAN("{\"name\":"));
+		text_add_json_string(question->data, text_span(&version->name));
+		text_add(question->data, SPAN(",\"parent\":"));
+		text_add_json_string(question->data, text_span(&version->parent));
+		text_add(question->data, SPAN(",\"created\":"));
+		wire_write_seconds(question->data, version->created_ms);
+		text_add_char(question->data, '}');
+	}
+	text_add(question->data, SPAN("]}"));
+	return 0;
+}
+
+/* A version's weights, as they were committed. The write lane has the store; this reads beside it. */
+static int read_version(const struct app *app, struct span name, struct text *bytes) {
+	struct query *query;
+	struct rows *rows;
+
+	int r = query_open(&query, app->config->store.path);
+	if (r < 0)
+		return r;
+	r = query_rows(query, "SELECT weights FROM model WHERE name=?1", &name, 1, &rows);
+	if (r == 0) {
+		r = rows_next(rows);
+		if (r == 1)
+			text_add(bytes, rows_text(rows, 0));
+		rows_close(rows);
+		r = r == 1 ? 0 : r == 0 ? E_NOT_FOUND : r;
+	}
+	query_close(query);
+	return r == 0 && text_failed(bytes) ? -ENOMEM : r;
+}
+
+/* Goes back to a version, or to what was shipped: of the shared weights, or of the detector's that the
+ * request or the version's name means. */
+static int restore_model(struct question *question) {
+	struct app *app = question->app;
+	struct text bytes = { 0 };
+	struct detector *detector;
+	struct span name;
+
+	int r = find_named(question, &detector);
+	if (r < 0)
+		return r;
+	if (wire_request_text(question->request, "name", &name) < 0 || !app->training.shipped)
+		return E_USAGE;
+
+	question->detail = name;
+	if (!detector && version_detector(name).length > 0)
+		detector = registry_find_detector(app->registry, version_detector(name));
+	if (!span_equal(name, text_span(&app->training.base)))
+		r = read_version(app, name, &bytes);
+	if (r == 0)
+		r = app_restore_weights(app, detector, name, text_span(&bytes));
+	text_finish(&bytes);
+	return r;
+}
+
 static const struct verb {
 	const char *name;
 	int (*answer)(struct question *question);
 	bool changes; /* needs [daemon] changes = on */
 } verbs[] = {
-	{"ping",      ping,     false},
-	{ "status",   status,   false},
-	{ "stats",    stats,    false},
-	{ "series",   series,   false},
-	{ "forecast", forecast, false},
-	{ "flush",    flush,    true },
+	{"ping",            ping,           false},
+	{ "status",         status,         false},
+	{ "stats",          stats,          false},
+	{ "series",         series,         false},
+	{ "forecast",       forecast,       false},
+	{ "models",         models,         false},
+	{ "flush",          flush,          true },
+	{ "pause_learning", pause_learning, true },
+	{ "flag",           flag,           true },
+	{ "restore_model",  restore_model,  true },
 };
 
 static int ask(struct question *question, struct span name) {

@@ -54,6 +54,8 @@ static bool grow_series(struct roster *roster, uint32_t id) {
 }
 
 void roster_finish(struct roster *roster) {
+	for (uint32_t i = 0; i < roster->detector_capacity; i++)
+		text_finish(&roster->detectors[i].model);
 	for (uint32_t i = 0; i < roster->series_capacity; i++)
 		text_finish(&roster->series[i].forecast);
 	free(roster->series);

@@ -23,6 +23,7 @@ struct detector_slot {
 	int64_t heard_ms; /* arrival of the last reading, wall clock; TIME_NONE: not since start */
 	int64_t stored_step_ms; /* as the database knows it */
 	double latitude, longitude; /* NAN: unknown */
+	struct text model; /* name of its own weights, "" while they are those shipped or shared */
 	bool stale; /* its forecasts have been published as such */
 	bool rebuild; /* recovery: its state can't be used, its readings can */
 	bool stateless; /* recovery: it has never had a state */

@@ -207,16 +207,33 @@ static int create_registry(struct app *app) {
 }
 
 static int create_engine(struct app *app) {
+	const struct config_learning *learning = &app->config->learning;
 	struct engine_options options = { .memory_max = app->config->limits.memory };
+
+	learning_options_init(&options.learning);
+	options.learning.enabled = true; /* it may be paused, and go on */
+	options.learning.memory = learning->memory;
+	options.learning.every_ms = learning->interval;
+	options.learning.steps = learning->steps;
+	options.learning.rate = learning->rate / 1e6;
+	options.learning.seed = app->config->forecast.seed;
 
 	int r = network_open(app->config->forecast.model, &options.model, &app->model);
 	if (r < 0)
 		return r;
 
 	app->model_layout = options.model ? xlstm_state_layout(options.model) : 0;
+	app->training.shipped = options.model;
+	text_add(&app->training.base, text_span(&app->model));
+	if (text_failed(&app->training.base))
+		return -ENOMEM;
+
 	r = engine_create(&app->engine, &options);
-	xlstm_model_unref(options.model);
-	return r < 0 ? r : batch_create(&app->step.batch, app->config->limits.batch);
+	if (r < 0)
+		return r;
+
+	app_set_pause(app);
+	return batch_create(&app->step.batch, app->config->limits.batch);
 }
 
 static int setup_forecasting(struct app *app) {
@@ -294,7 +311,9 @@ static int setup_writer(struct app *app) {
 		return fail(r, EXIT_STATUS_FAILED, "write lane");
 
 	app->store = NULL;
-	r = app_recover(app, store);
+	r = app_load_training(app, store);
+	if (r == 0)
+		r = app_recover(app, store);
 	if (r < 0) {
 		log_error("database %s: can't go on from it: %s (%s)", app->config->store.path,
 			error_text(r), store_message(store));
@@ -325,6 +344,10 @@ static int setup_lanes(struct app *app) {
 		&(struct lane_options){ .name = "step", .work = step_work, .done = step_done });
 	if (r < 0)
 		return fail(r, EXIT_STATUS_FAILED, "step lane");
+
+	r = app_init_training(app);
+	if (r < 0)
+		return fail(r, EXIT_STATUS_FAILED, "train lane");
 
 	r = publisher_init(&app->publisher, &app->loop, app->publisher.mqtt, OUTBOX_MAX);
 	return r < 0 ? fail(r, EXIT_STATUS_FAILED, "publish lane") : 0;
@@ -362,6 +385,7 @@ static void finish_writer(struct app *app) {
 }
 
 void setup_finish(struct app *app) {
+	app_stop_training(app);
 	lane_finish(&app->step_lane);
 	publisher_finish(&app->publisher, 0);
 	finish_writer(app);
@@ -369,6 +393,7 @@ void setup_finish(struct app *app) {
 	inbox_destroy(app->inbox);
 	batch_destroy(app->step.batch);
 	engine_destroy(app->engine);
+	app_finish_training(app);
 	registry_destroy(app->registry);
 	roster_finish(&app->roster);
 	sources_finish(&app->sources);

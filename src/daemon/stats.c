@@ -136,6 +136,7 @@ static void add_lanes(const struct app *app, struct text *to) {
 		{"step",     app->step_busy_ns,      app->stats_before.step_ns   },
 		{ "write",   app->writer.busy_ns,    app->stats_before.write_ns  },
 		{ "publish", app->publisher.busy_ns, app->stats_before.publish_ns},
+		{ "train",   app->training.busy_ns,  app->stats_before.train_ns  },
 	};
 	double interval = (double)(uv_hrtime() - app->stats_before.ns);
 
@@ -145,6 +146,18 @@ static void add_lanes(const struct app *app, struct text *to) {
 		text_add_json_number(
 			to, (double)(lanes[i].busy_ns - lanes[i].before_ns) / interval);
 	}
+	text_add_char(to, '}');
+}
+
+static void add_learning(const struct app *app, struct text *to) {
+	const struct training *training = &app->training;
+
+	text_add_format(to, ",\"learning\":{\"paused\":%s,",
+		app->engine && engine_is_paused(app->engine) ? "true" : "false");
+	ADD_FIELDS(to, { "attempts", training->adopted + training->refused },
+		{ "adopted", training->adopted }, { "refused", training->refused },
+		{ "undone", training->undone }, { "without_own", training->without_own },
+		{ "lessons", app->engine ? engine_lessons(app->engine) : 0 });
 	text_add_char(to, '}');
 }
 
@@ -170,6 +183,7 @@ static void begin_interval(struct app *app) {
 		.step_ns = app->step_busy_ns,
 		.write_ns = app->writer.busy_ns,
 		.publish_ns = app->publisher.busy_ns,
+		.train_ns = app->training.busy_ns,
 	};
 }
 
@@ -189,6 +203,7 @@ void app_write_stats(struct app *app, bool next, struct text *to) {
 	add_store(app, now_ms, to);
 	text_add(to, SPAN(",\"troubles\":"));
 	troubles_write(&app->troubles, to);
+	add_learning(app, to);
 	add_lanes(app, to);
 	add_memory(app, to);
 	add_accuracy(app, to);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scene.h"
+#include "timing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A daemon learns from what it is fed, keeps what it has learned across kill -9, and goes back when it
+ * is told to. States are not saved meanwhile. */
+
+#define CONFIG(state_interval)                                                                     \
+	"changes = on\n"                                                                           \
+	"[store]\nstate_interval = " state_interval "\n"                                           \
+	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
+	"experts = persistence, smooth, network\n"                                                 \
+	"[learning]\ninterval = 15m\nsteps = 200\nrate = 2000\nnice = 0\n"                         \
+	"[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 2\n"       \
+	"[source mine]\ntopic = mine/{detector}\nformat = json\nstep = 60s\nhorizon = 2\n"         \
+	"instances = own\n"
+
+#define CHANNELS 10
+
+/* Of readings until something must have been learned. A lesson takes some two. */
+#define HOURS 600
+
+static int minute;
+
+static int start(void **state) {
+	(void)state;
+	scene_open(CONFIG("1h"));
+	process_start(&process);
+	peer_subscribe(&peer, "xlstm/main/response/#", 1);
+	peer_subscribe(&peer, "xlstm/main/stats", 0);
+	await_subscribed(&peer);
+	return 0;
+}
+
+/* Up and down, with a period of its own for each channel; minutes of the year 2023. */
+static void publish_minute(const char *topic) {
+	char text[512];
+	int length =
+		snprintf(text, sizeof(text), "{\"time\":%d", 1700000000 / 60 * 60 + 60 * minute);
+	for (int c = 0; c < CHANNELS; c++) {
+		int period = 7 + c, phase = minute % (2 * period);
+		length += snprintf(text + length, sizeof(text) - (size_t)length, ",\"c%d\":%d.%d",
+			c, phase < period ? phase : 2 * period - phase, minute * 7 % 10);
+	}
+	snprintf(text + length, sizeof(text) - (size_t)length, "}");
+	publish_text(&peer, topic, text);
+	minute++;
+}
+
+static json_t *ask(const char *verb, const char *payload) {
+	char topic[64];
+	snprintf(topic, sizeof(topic), "xlstm/main/request/%s", verb);
+	publish_text(&peer, topic, payload);
+	snprintf(topic, sizeof(topic), "xlstm/main/response/%s", verb);
+	return await_json(&peer, topic);
+}
+
+/* Feeds a detector, an hour of its minutes every quarter of a second, until the query gives this
+ * text. Learning goes on meanwhile, on a busy machine slowly. */
+static void feed_until(const char *topic, const char *sql, const char *expected) {
+	for (int hour = 0; hour < HOURS; hour++) {
+		for (int i = 0; i < 60; i++)
+			publish_minute(topic);
+		json_decref(ask("flush", ""));
+		char *found = process_query(&process, sql);
+		bool done = strcmp(found, expected) == 0;
+		free(found);
+		if (done)
+			return;
+		sleep_ms(250);
+	}
+	fail_msg("after %d hours: %s is not %s", HOURS, sql, expected);
+}
+
+static void expect_model(const char *name) {
+	json_t *answer = ask("status", "");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(answer, "data"), "model")), name);
+	json_decref(answer);
+}
+
+/* The next forecast names this model; the first that comes is the one that the broker kept. */
+static void expect_forecast_of(const char *readings, const char *forecasts, const char *model) {
+	peer_subscribe(&peer, forecasts, 0);
+	json_decref(await_json(&peer, forecasts));
+	publish_minute(readings);
+	json_t *forecast = await_json(&peer, forecasts);
+	assert_string_equal(json_string_value(json_object_get(forecast, "model")), model);
+	json_decref(forecast);
+}
+
+static void expect_answer(const char *verb, const char *payload, const char *status) {
+	json_t *answer = ask(verb, payload);
+	assert_string_equal(json_string_value(json_object_get(answer, "status")), status);
+	json_decref(answer);
+}
+
+static void it_learns_and_every_attempt_is_a_row(void **state) {
+	(void)state;
+	feed_until("plant/a", "SELECT value FROM meta WHERE key='champion'", "base-2+1");
+	process_await_query(&process,
+		"SELECT model, candidate, loss_after<loss_before, duration_ms>0 FROM learning"
+		" WHERE adopted",
+		"base-2|base-2+1|1|1");
+	process_await_query(&process, "SELECT name, parent, length(weights)>370000 FROM model",
+		"base-2+1|base-2|1");
+	process_await_query(&process,
+		"SELECT count(*) FROM learning WHERE reason NOT LIKE '%standard errors%'", "0");
+	expect_model("base-2+1");
+}
+
+static void what_was_adopted_is_in_use_after_a_kill(void **state) {
+	(void)state;
+	process_await_query(&process, "SELECT count(*) FROM state", "0");
+	process_kill(&process);
+	process_start(&process);
+	await_subscribed(&peer);
+	expect_model("base-2+1");
+	expect_forecast_of("plant/a", "xlstm/forecast/a/c3", "base-2+1");
+}
+
+static void it_goes_back_to_a_version_by_request(void **state) {
+	(void)state;
+	expect_answer("restore_model", "{\"name\":\"base-2+99\"}", "error");
+	expect_model("base-2+1");
+	expect_answer("restore_model", "{\"name\":\"base-2\"}", "ok");
+	expect_model("base-2");
+	process_await_query(&process,
+		"SELECT model, candidate, reason FROM learning ORDER BY id DESC LIMIT 1",
+		"base-2+1|base-2|by request");
+	process_kill(&process);
+	process_start(&process);
+	await_subscribed(&peer);
+	expect_model("base-2");
+	expect_answer("restore_model", "{\"name\":\"base-2+1\"}", "ok");
+	expect_model("base-2+1");
+}
+
+static void a_detector_of_its_own_learns_by_itself(void **state) {
+	(void)state;
+	process_kill(&process);
+	process_configure(&process, &broker, CONFIG("100ms"));
+	process_start(&process);
+	await_subscribed(&peer);
+	feed_until("mine/b", "SELECT count(*) FROM meta WHERE key='champion b'", "1");
+	char *name = process_query(&process, "SELECT value FROM meta WHERE key='champion b'");
+	assert_non_null(strstr(name, "@b"));
+	process_kill(&process);
+	process_start(&process);
+	await_subscribed(&peer);
+	expect_forecast_of("mine/b", "xlstm/forecast/b/c3", name);
+	free(name);
+}
+
+static void paused_it_collects_nothing(void **state) {
+	(void)state;
+	expect_answer("pause_learning", "{\"paused\":true}", "ok");
+	json_t *stats = await_stats(&peer, "readings", 0);
+	json_t *learning = json_object_get(stats, "learning");
+	assert_true(json_is_object(learning));
+	json_decref(stats);
+	expect_answer("flag", "{\"detector\":\"a\",\"flagged\":true}", "ok");
+	expect_answer("flag", "{\"detector\":\"nobody\",\"flagged\":true}", "error");
+	process_stop(&process);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_learns_and_every_attempt_is_a_row),
+		cmocka_unit_test(what_was_adopted_is_in_use_after_a_kill),
+		cmocka_unit_test(it_goes_back_to_a_version_by_request),
+		cmocka_unit_test(a_detector_of_its_own_learns_by_itself),
+		cmocka_unit_test(paused_it_collects_nothing),
+	};
+	return cmocka_run_group_tests(tests, start, scene_close);
+}
