@@ -34,6 +34,9 @@ static const char sql[] =
 	" CASE json_extract(body,'$.mqtt.connected') WHEN 1 THEN 'connected' WHEN 0 THEN 'away' END"
 	"  AS broker,"
 	" json_extract(body,'$.store.status') AS store,"
+	" (SELECT group_concat(json_extract(value,'$.name')||' ('||json_extract(value,'$.what')||"
+	"  ') for '||json_extract(value,'$.seconds')||' s',', ') FROM json_each(body,'$.troubles'))"
+	"  AS troubles,"
 	" ?3 AS database, CAST(?4 AS INTEGER) AS database_bytes, CAST(?5 AS INTEGER) AS log_bytes,"
 	" body AS stats FROM stats";
 

@@ -80,6 +80,15 @@ static void await_told(const char *what) {
 		fail_msg("%s is not told", what);
 }
 
+/* What `xlstmctl status` prints of the troubles in the last statistics. */
+static void assert_status_names(const char *trouble) {
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s status --database %s | grep '^troubles .*%s'",
+		getenv("XLSTMCTL"), process_file(&process, "xlstmd.db"), trouble);
+	assert_int_equal(system(command), 0);
+}
+
 static void a_clock_that_steps_is_told_and_stops_nothing(void **state) {
 	static const struct {
 		int64_t by_ms;
@@ -101,6 +110,7 @@ static void a_clock_that_steps_is_told_and_stops_nothing(void **state) {
 		assert_lives();
 	}
 	assert_true(process_logged(&process, "trouble begins: clock: stepped by"));
+	assert_status_names("clock (stepped by");
 }
 
 static void sensors_are_not_silent_because_the_clock_has_stepped(void **state) {
