@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # How good are the forecasts of real series? Prints the tables that docs/forecasting.md quotes, of the
-# files in $XLSTMD_DATA (by default ../shared/data beside the source), with and without the network.
+# files in $XLSTMD_DATA (by default ../shared/data beside the source), with and without the network, whose
+# weights stay as they are.
 #
 #   accuracy.sh XLSTMCTL MODEL [NAME...]      names of files.sh
 set -eu
@@ -16,7 +17,7 @@ both() {
 	shift
 	for network in none "$model"; do
 		echo "== $name, network $(basename "$network")"
-		"$xlstmctl" backtest "$@" --model "$network" 2>/dev/null
+		"$xlstmctl" backtest "$@" --model "$network" --learn off 2>/dev/null
 	done
 }
 
