@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy.h"
 
+#include "loopback.h"
 #include "timing.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -19,14 +19,6 @@
 static void die(const char *what) {
 	fprintf(stderr, "proxy: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static struct sockaddr_in loopback(int port) {
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
 }
 
 /* Both directions of the pipe's connection. */
