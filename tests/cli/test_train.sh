@@ -50,9 +50,10 @@ says out '^lead   network   closed  ratio'
 cmp whole half || fail "reports change the weights"
 
 # Stopped by an interrupt after the first report, it goes on from its checkpoint.
+rm err
 "$xlstmctl" train --out stopped $small --steps 14 --checkpoint c2 --report-every 2 2>err >out &
 pid=$!
-until grep -q '^step 2' err; do
+until grep -qs '^step 2' err; do
 	kill -0 $pid || fail "training ended by itself"
 	sleep 0.05
 done

@@ -135,15 +135,20 @@ static void judge_retention(const struct plant *plant) {
 		KEEP_FORECASTS_DAYS - forecasts, 1);
 }
 
+static void judge_memory(const struct measure *week, const struct measure *end) {
+	mark_ratio(
+		"resident memory over that of day 7", end->resident, week->resident, MEMORY_GROWTH);
+	mark_ratio("allocated memory over that of day 7", end->allocated, week->allocated,
+		MEMORY_GROWTH);
+}
+
 static void judge(const struct plant *plant, const struct measure *week,
 	const struct measure *settled, const struct measure *end) {
 	double error = error_of(&plant->errors);
 	double astray = fabs(coverage_of(&plant->errors) - COVERAGE);
 
-	mark_ratio(
-		"resident memory over that of day 7", end->resident, week->resident, MEMORY_GROWTH);
-	mark_ratio("allocated memory over that of day 7", end->allocated, week->allocated,
-		MEMORY_GROWTH);
+	if (MEMORY_IS_JUDGED)
+		judge_memory(week, end);
 	mark_ratio("states over those of day 91", end->states, settled->states, MEMORY_GROWTH);
 	mark_ratio("database over that of day 91", end->database, settled->database, FILE_GROWTH);
 	mark(end->log <= LOG_MAX, "bytes of the log", end->log, LOG_MAX);
