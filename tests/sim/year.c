@@ -10,6 +10,7 @@
  */
 #include "plant.h"
 #include "query.h"
+#include "sanitizers.h"
 #include "xlstm/file.h"
 #include "xlstm/model.h"
 
@@ -147,7 +148,7 @@ static void judge(const struct plant *plant, const struct measure *week,
 	double error = error_of(&plant->errors);
 	double astray = fabs(coverage_of(&plant->errors) - COVERAGE);
 
-	if (MEMORY_IS_JUDGED)
+	if (!SANITIZED) /* their allocators keep what is freed */
 		judge_memory(week, end);
 	mark_ratio("states over those of day 91", end->states, settled->states, MEMORY_GROWTH);
 	mark_ratio("database over that of day 91", end->database, settled->database, FILE_GROWTH);

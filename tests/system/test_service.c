@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sanitizers.h"
 #include "scene.h"
 #include "timing.h"
 
@@ -19,16 +20,7 @@
 #define CONFIG "[source plant]\ntopic = plant/{detector}/{channel}\nstep = 60s\nhorizon = 4\n"
 
 /* What a stop may take; sanitizers are not what anybody runs a plant with. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define STOP_MS PATIENCE_MS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define STOP_MS PATIENCE_MS
-#endif
-#endif
-#ifndef STOP_MS
-#define STOP_MS 5000
-#endif
+#define STOP_MS (SANITIZED ? PATIENCE_MS : 5000)
 
 static int start(void **state) {
 	(void)state;
