@@ -5,6 +5,7 @@
 #include "broker.h"
 #include "fault.h"
 #include "peer.h"
+#include "sanitizers.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -31,7 +32,7 @@ struct process {
 };
 
 /* Generous: machines that build something else at the same time are slow. */
-#define PATIENCE_MS 30000
+#define PATIENCE_MS (SANITIZED ? 120000 : 30000)
 
 /* A private broker; where there is no mosquitto the test program ends, as skipped. */
 void system_broker(struct broker *broker, const struct broker_options *options);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process.h"
-#include "sanitizers.h"
 
 #include <setjmp.h>
 #include <signal.h>

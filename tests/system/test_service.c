@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sanitizers.h"
 #include "scene.h"
 #include "timing.h"
 
