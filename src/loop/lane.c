@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 /* Under mutex. Waits for a job or the end; NULL is the end. */
 static void *await_job(struct lane *lane) {
@@ -18,7 +18,7 @@ static void lane_run(void *argument) {
 	pthread_setname_np(pthread_self(), lane->options.name);
 	/* On Linux a niceness belongs to a thread; a refusal costs politeness only. */
 	if (lane->options.nice > 0)
-		(void)setpriority(PRIO_PROCESS, 0, lane->options.nice);
+		(void)nice(lane->options.nice);
 
 	uv_mutex_lock(&lane->mutex);
 	for (void *job; (job = await_job(lane));) {

@@ -7,8 +7,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+/* Of the process, and what the lane adds; 19 is the most there is. */
+#define NICENESS 2
+#define ADDED    3
+#define MOST     19
 
 struct job {
 	struct lane *lane;
@@ -20,6 +27,7 @@ struct job {
 	uv_thread_t worker;
 	char thread_name[16];
 	sigset_t blocked;
+	int niceness;
 };
 
 static void work(void *argument) {
@@ -30,6 +38,7 @@ static void work(void *argument) {
 	job->worker = uv_thread_self();
 	pthread_getname_np(pthread_self(), job->thread_name, sizeof(job->thread_name));
 	pthread_sigmask(SIG_BLOCK, NULL, &job->blocked);
+	job->niceness = getpriority(PRIO_PROCESS, 0);
 	job->worked++;
 }
 
@@ -52,7 +61,9 @@ struct scene {
 
 static int setup(void **state) {
 	static struct scene scene;
-	const struct lane_options options = { .name = "test lane", .work = work, .done = done };
+	const struct lane_options options = {
+		.name = "test lane", .nice = ADDED, .work = work, .done = done
+	};
 
 	memset(&scene, 0, sizeof(scene));
 	assert_int_equal(uv_loop_init(&scene.loop), 0);
@@ -98,6 +109,15 @@ static void signals_stay_with_the_loop(void **state) {
 	run_until_done(scene, 1);
 	assert_true(sigismember(&scene->job.blocked, SIGTERM));
 	assert_true(sigismember(&scene->job.blocked, SIGHUP));
+}
+
+static void its_niceness_is_added_to_that_of_the_process(void **state) {
+	struct scene *scene = *state;
+	int expected = getpriority(PRIO_PROCESS, 0) + ADDED;
+
+	assert_true(lane_start(&scene->lane, &scene->job));
+	run_until_done(scene, 1);
+	assert_int_equal(scene->job.niceness, expected < MOST ? expected : MOST);
 }
 
 static void a_busy_lane_refuses_a_second_job(void **state) {
@@ -175,6 +195,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		LANE_TEST(a_job_runs_on_the_lane_and_comes_back_on_the_loop),
 		LANE_TEST(signals_stay_with_the_loop),
+		LANE_TEST(its_niceness_is_added_to_that_of_the_process),
 		LANE_TEST(a_busy_lane_refuses_a_second_job),
 		LANE_TEST(done_may_start_the_next_job),
 		LANE_TEST(waiting_delivers_once),
@@ -183,5 +204,6 @@ int main(void) {
 		LANE_TEST(a_beat_is_progress),
 	};
 
+	(void)nice(NICENESS);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
