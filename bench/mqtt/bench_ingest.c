@@ -124,7 +124,7 @@ static void subject_start(struct subject *subject, const struct round *round, co
 }
 
 static uint64_t subject_cpu_ns(const struct subject *subject) {
-	return program_cpu_ns(subject->is_daemon ? subject->daemon.pid : subject->paho.pid);
+	return program_cpu_ns(subject->is_daemon ? subject->daemon.pid : subject->paho.pid, NULL);
 }
 
 /* Returns the messages that it has received, those expected or after a while fewer. */
@@ -160,12 +160,12 @@ static struct result measure(struct subject *subject, const struct subscriber *b
 	await_received(bare, TOPICS);
 	subject_await(subject, peer, TOPICS);
 
-	uint64_t bare_ns = program_cpu_ns(bare->pid), subject_ns = subject_cpu_ns(subject);
+	uint64_t bare_ns = program_cpu_ns(bare->pid, NULL), subject_ns = subject_cpu_ns(subject);
 	publish(peer->mosquitto, messages, per_second);
 	await_received(bare, all);
 	int64_t got = (int64_t)subject_await(subject, peer, all);
 	return (struct result){
-		.bare_us = (double)(program_cpu_ns(bare->pid) - bare_ns) / messages / 1e3,
+		.bare_us = (double)(program_cpu_ns(bare->pid, NULL) - bare_ns) / messages / 1e3,
 		.subject_us = (double)(subject_cpu_ns(subject) - subject_ns) / messages / 1e3,
 		.lost = all - got,
 	};

@@ -3,10 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,22 +39,35 @@ int program_end(pid_t pid) {
 	return status;
 }
 
-/* The first figure of a thread's schedstat: time on a CPU. */
-static uint64_t thread_cpu_ns(pid_t pid, const char *thread) {
+/* The beginning of the first line of a thread's file; empty if the thread is gone. */
+static void read_of_thread(pid_t pid, const char *thread, const char *name, char *to, size_t size) {
 	char path[512];
-	uint64_t ns = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)pid, thread);
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", (int)pid, thread, name);
 	FILE *file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%" SCNu64, &ns) != 1)
-		ns = 0;
-	fclose(file);
-	return ns;
+	if (!file || !fgets(to, (int)size, file))
+		to[0] = '\0';
+	to[strcspn(to, "\n")] = '\0';
+	if (file)
+		fclose(file);
 }
 
-uint64_t program_cpu_ns(pid_t pid) {
+static bool is_named(pid_t pid, const char *thread, const char *name) {
+	char found[64];
+
+	read_of_thread(pid, thread, "comm", found, sizeof(found));
+	return strcmp(found, name) == 0;
+}
+
+/* The first figure of a thread's schedstat: time on a CPU. */
+static uint64_t thread_cpu_ns(pid_t pid, const char *thread) {
+	char figures[64];
+
+	read_of_thread(pid, thread, "schedstat", figures, sizeof(figures));
+	return strtoull(figures, NULL, 10);
+}
+
+uint64_t program_cpu_ns(pid_t pid, const char *name) {
 	char path[64];
 	uint64_t sum = 0;
 
@@ -64,7 +78,7 @@ uint64_t program_cpu_ns(pid_t pid) {
 		exit(1);
 	}
 	for (struct dirent *entry; (entry = readdir(folder));) {
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' && (!name || is_named(pid, entry->d_name, name)))
 			sum += thread_cpu_ns(pid, entry->d_name);
 	}
 	closedir(folder);

@@ -11,7 +11,7 @@ pid_t program_start(const char *const arguments[], const char *log);
 /* SIGTERM, and waits. Returns the exit status as waitpid tells it. */
 int program_end(pid_t pid);
 
-/* Nanoseconds of CPU that all threads of a process have used. */
-uint64_t program_cpu_ns(pid_t pid);
+/* Nanoseconds of CPU that the threads of this name have used; all of the process's with NULL. */
+uint64_t program_cpu_ns(pid_t pid, const char *name);
 
 #endif
