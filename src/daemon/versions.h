@@ -12,8 +12,8 @@
  * The learned weights that the database keeps. Their names tell what they were learned from, their
  * number, which is never used twice, and whose they are:
  *
- *	base-1+7         the weights that all detectors share
- *	base-1+8@pump7   those of one detector's own
+ *	base-2+7         the weights that all detectors share
+ *	base-2+8@pump7   those of one detector's own
  */
 struct version {
 	struct text name;
