@@ -164,17 +164,17 @@ static int parse_header(struct safetensors *file, struct xlstm_fault *fault) {
 	return r;
 }
 
+/* Not every lack of memory reaches jansson's error; all of them reach errno. */
 static int load_header(struct safetensors *file, const char *text, size_t length) {
 	json_error_t error;
 
+	errno = 0;
 	file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-	if (!file->header) {
-		switch (json_error_code(&error)) {
-		case json_error_out_of_memory: return -ENOMEM;
-		case json_error_duplicate_key: return XLSTM_E_DUPLICATE;
-		default: return XLSTM_E_HEADER;
-		}
-	}
+	if (!file->header && errno == ENOMEM)
+		return -ENOMEM;
+	if (!file->header)
+		return json_error_code(&error) == json_error_duplicate_key ? XLSTM_E_DUPLICATE
+									    : XLSTM_E_HEADER;
 	return json_is_object(file->header) ? 0 : XLSTM_E_HEADER;
 }
 
