@@ -9,7 +9,7 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: deps build build-clang demo check check-gcc check-clang check-threads year flood soak bench install clean
+.PHONY: deps build build-clang demo check check-gcc check-clang check-threads year kills faults flood soak bench install clean
 
 deps:
 	@missing=; for package in $(PACKAGES); do \
@@ -53,6 +53,15 @@ check-threads: deps
 # A simulated year of a thousand series, each with a reading every eight hours.
 year: build
 	$(BUILD)/tests/sim/year config/models/base-2.safetensors 250 28800000 365
+
+# Five hundred kill -9 at any moment, after which not a bit may differ.
+kills: build
+	meson test -C $(BUILD) resume --test-args=500 --timeout-multiplier 30 --verbose
+
+# Each allocation of a daemon's life fails in turn, and each write, sync and opening of a file.
+faults: build
+	meson test -C $(BUILD) memory --test-args=1 --timeout-multiplier 100 --verbose
+	meson test -C $(BUILD) writes --test-args=every --timeout-multiplier 100 --verbose
 
 # A million topics, of which the limits let twenty thousand in.
 flood: build

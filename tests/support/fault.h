@@ -3,6 +3,7 @@
 #define SUPPORT_FAULT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -12,7 +13,8 @@
  *
  *   libfault_system   files and sockets fail, are slow, or are the moment at which the process is
  *                     killed; the wall clock steps
- *   libfault_memory   allocations fail (not together with sanitizers, which have their own)
+ *   libfault_memory   allocations fail, and what is not freed by the end is counted (not together
+ *                     with sanitizers, which have their own)
  */
 
 /* What can be counted and made to fail. Of files only those whose path contains FAULT_FILES. */
@@ -40,9 +42,18 @@ struct fault_rule {
 	_Atomic uint64_t hits;
 };
 
+/* What a process that ended by exit() had allocated and not freed. */
+struct fault_left {
+	_Atomic bool counted;
+	_Atomic uint64_t blocks;
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t usual; /* blocks; of more than these the process says who allocated them */
+};
+
 struct fault_control {
 	struct fault_rule rules[FAULT_CALLS];
 	_Atomic int64_t clock_ms; /* added to the wall clock */
+	struct fault_left left;
 };
 
 /* Names of environment variables: the file that holds the page; part of the files' paths. */
