@@ -310,10 +310,7 @@ static int read_scalar(struct reader *reader, const json_t *value) {
 	return r < 0 ? r : reader_add(reader, &reading);
 }
 
-/* Not every lack of memory reaches jansson's error; all of them reach errno. */
 static int error_of(const json_error_t *error) {
-	if (errno == ENOMEM)
-		return -ENOMEM;
 	switch (json_error_code(error)) {
 	case json_error_stack_overflow: return E_TOO_LARGE;
 	case json_error_invalid_utf8: return E_ENCODING;
@@ -337,6 +334,11 @@ int json_parse(struct span text, size_t flags, json_t **ret_json) {
 	json_t *json = json_loadb(
 		text.data, text.length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | flags, &error);
 
+	/* jansson may then name another error, or lose a byte of a string. */
+	if (errno == ENOMEM) {
+		json_decref(json);
+		return -ENOMEM;
+	}
 	if (!json)
 		return error_of(&error);
 	*ret_json = json;

@@ -164,13 +164,14 @@ static int parse_header(struct safetensors *file, struct xlstm_fault *fault) {
 	return r;
 }
 
-/* Not every lack of memory reaches jansson's error; all of them reach errno. */
+/* Where jansson lacks memory it may name another error, or lose a byte of a string; errno tells, unless
+ * a number follows. The caller releases what has been read. */
 static int load_header(struct safetensors *file, const char *text, size_t length) {
 	json_error_t error;
 
 	errno = 0;
 	file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-	if (!file->header && errno == ENOMEM)
+	if (errno == ENOMEM)
 		return -ENOMEM;
 	if (!file->header)
 		return json_error_code(&error) == json_error_duplicate_key ? XLSTM_E_DUPLICATE

@@ -183,12 +183,12 @@ static int read_shape(struct xlstm_shape *shape, json_t *object) {
 int shape_read(struct xlstm_shape *ret_shape, const char *text) {
 	struct xlstm_shape shape = { .width = 0 };
 
+	/* It tells where jansson has lacked memory, which it does not always itself. */
 	errno = 0;
 	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (!object && errno == ENOMEM)
-		return -ENOMEM;
-
 	int r = json_is_object(object) ? read_shape(&shape, object) : XLSTM_E_METADATA;
+	if (errno == ENOMEM)
+		r = -ENOMEM;
 	json_decref(object);
 	if (r == 0)
 		*ret_shape = shape;
