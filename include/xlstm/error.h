@@ -23,6 +23,8 @@
 	X(XLSTM_E_KEYS, -2014, "keys",                                                             \
 		"width of the keys is missing, above 16384, or not shared by the heads")           \
 	X(XLSTM_E_INPUT_GATE, -2015, "input_gate", "kind of input gate is unknown")                \
+	X(XLSTM_E_POOL, -2016, "pool",                                                             \
+		"kind of pooling is unknown, or its keys are missing or above 8192")               \
 	X(XLSTM_E_UNUSED, -2009, "unused", "a field is set that this kind of block does not use")  \
 	/* Tensors. */                                                                             \
 	X(XLSTM_E_NAME, -2020, "name", "the model has no tensor of this name")                     \

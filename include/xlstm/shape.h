@@ -9,7 +9,7 @@
  * What a network looks like: a stack of blocks around one residual stream of `width` values, with
  * an optional map in front and behind (Beck et al. 2024, arXiv 2405.04517).
  *
- *	inputs -> [embed] -> block ... block -> [norm] = features -> [head] -> outputs
+ *	inputs -> [embed] -> block ... block -> [norm] [+ neighbours] = features -> [head] -> outputs
  */
 
 enum xlstm_block_kind {
@@ -58,6 +58,14 @@ enum xlstm_input_gate {
 	XLSTM_LOGISTIC_GATE, /* no stabiliser; the denominator is at least 1 */
 };
 
+/* What a series sees of its neighbours: xlstm/pool.h. */
+enum xlstm_pool {
+	XLSTM_NO_POOL, /* nothing */
+	XLSTM_MEAN_POOL,
+	XLSTM_INVERSE_POOL, /* mean weighted by inverse distance */
+	XLSTM_ATTENTION_POOL,
+};
+
 struct xlstm_block_shape {
 	enum xlstm_block_kind kind;
 	uint32_t heads; /* divide the width of the memory, and keys */
@@ -86,6 +94,8 @@ struct xlstm_shape {
 	 * the embedding and of the head; 0: the plain map W x + b. */
 	uint32_t embed_hidden, head_hidden;
 	uint32_t output_cap; /* c tanh(y / c) of the head's outputs; 0: as they are */
+	enum xlstm_pool pool;
+	uint32_t pool_keys; /* attention: width of queries and keys */
 	uint32_t block_count;
 	struct xlstm_block_shape blocks[XLSTM_BLOCKS_MAX];
 };

@@ -7,6 +7,7 @@
 #include "xlstm/error.h"
 #include "xlstm/file.h"
 #include "xlstm/model.h"
+#include "xlstm/pool.h"
 #include "xlstm/shape.h"
 #include "xlstm/step.h"
 #include "xlstm/train.h"

@@ -34,7 +34,9 @@ enum {
 	LATER_KEYS,
 	LATER_GATE_CAP,
 	LATER_INPUT_GATE,
-	LATER_OUTPUT_CAP
+	LATER_OUTPUT_CAP,
+	LATER_POOL,
+	LATER_POOL_KEYS
 };
 
 static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *shape) {
@@ -48,6 +50,8 @@ static inline uint64_t digest_shape(uint32_t version, const struct xlstm_shape *
 	digest = digest_later(digest, LATER_HEAD_HIDDEN, shape->head_hidden);
 	digest = digest_later(digest, LATER_MEMORY, shape->memory);
 	digest = digest_later(digest, LATER_OUTPUT_CAP, shape->output_cap);
+	digest = digest_later(digest, LATER_POOL, shape->pool);
+	digest = digest_later(digest, LATER_POOL_KEYS, shape->pool_keys);
 	for (uint32_t i = 0; i < shape->block_count; i++) {
 		const struct xlstm_block_shape *block = &shape->blocks[i];
 		digest = digest_number(digest, block->kind);

@@ -49,6 +49,11 @@ enum dim {
 	DIM_OUTPUTS,
 	DIM_HEAD_HIDDEN,
 	DIM_HEAD_OUTPUT, /* outputs behind a hidden layer */
+	/* neighbours */
+	DIM_POOL_WIDTH,
+	DIM_TWO_POOL_WIDTH,
+	DIM_POOL_KEYS,
+	DIM_POOL_ATTENTION, /* one, where there is attention */
 	DIM_COUNT,
 };
 
@@ -129,6 +134,14 @@ static const struct tensor_row tensor_rows[] = {
 	{ "head.output.weight", T_HEAD_OUTPUT_W, { DIM_OUTPUTS, DIM_HEAD_HIDDEN },
 		START_ZERO, true },
 	{ "head.output.bias", T_HEAD_OUTPUT_B, { DIM_HEAD_OUTPUT }, START_ZERO, false },
+
+	{ "pool.query.weight", T_POOL_QUERY, { DIM_POOL_KEYS, DIM_POOL_WIDTH }, START_SMALL, true },
+	{ "pool.query.bias", T_POOL_QUERY_BIAS, { DIM_POOL_KEYS }, START_ZERO, false },
+	{ "pool.key.weight", T_POOL_KEY, { DIM_POOL_KEYS, DIM_POOL_WIDTH }, START_SMALL, true },
+	{ "pool.distance", T_POOL_DISTANCE, { DIM_POOL_ATTENTION }, START_ONE, false },
+	{ "pool.gate.weight", T_POOL_GATE, { DIM_POOL_WIDTH, DIM_TWO_POOL_WIDTH }, START_ZERO, true },
+	{ "pool.gate.bias", T_POOL_GATE_BIAS, { DIM_POOL_WIDTH }, START_ZERO, false },
+	{ "pool.value.weight", T_POOL_VALUE, { DIM_POOL_WIDTH, DIM_POOL_WIDTH }, START_ZERO, true },
 };
 /* clang-format on */
 
@@ -186,6 +199,12 @@ static void resolve_dims(
 		dims[DIM_OUTPUTS] = shape->outputs;
 		dims[DIM_HEAD_HIDDEN] = shape->head_hidden;
 		dims[DIM_HEAD_OUTPUT] = shape->head_hidden ? shape->outputs : 0;
+	}
+	if (!block->kind && shape->pool) {
+		dims[DIM_POOL_WIDTH] = width;
+		dims[DIM_TWO_POOL_WIDTH] = 2 * width;
+		dims[DIM_POOL_KEYS] = shape->pool_keys;
+		dims[DIM_POOL_ATTENTION] = shape->pool == XLSTM_ATTENTION_POOL;
 	}
 }
 
@@ -281,6 +300,16 @@ static void place_state(struct layout *layout, struct block_layout *block) {
 	layout->state_floats += block->state_floats;
 }
 
+/* Behind the blocks' parts. */
+static void place_hidden(struct layout *layout) {
+	size_t floats = round_up_to_line(layout->shape.width);
+	layout->hidden_at = layout->fresh_at = ABSENT;
+	if (!layout->shape.pool)
+		return;
+	layout->hidden_at = take(&layout->state_floats, floats);
+	layout->fresh_at = take(&layout->state_floats, floats);
+}
+
 static void describe_block(
 	struct block_layout *block, const struct xlstm_shape *stack, uint32_t index) {
 	const struct xlstm_block_shape *shape = &stack->blocks[index];
@@ -314,6 +343,7 @@ int layout_init(struct layout *layout, const struct xlstm_shape *shape) {
 		list_tensors(layout, &layout->blocks[i]);
 		place_state(layout, &layout->blocks[i]);
 	}
+	place_hidden(layout);
 	list_tensors(layout, &layout->ends);
 	place_in_arena(layout, true);
 	place_in_arena(layout, false);

@@ -59,6 +59,14 @@ enum tensor_id {
 	T_HEAD_HIDDEN_B,
 	T_HEAD_OUTPUT_W,
 	T_HEAD_OUTPUT_B,
+	/* neighbours */
+	T_POOL_QUERY, /* [keys, width] */
+	T_POOL_QUERY_BIAS,
+	T_POOL_KEY, /* [keys, width] */
+	T_POOL_DISTANCE, /* [1] beta */
+	T_POOL_GATE, /* [width, 2 width], columns own, pooled */
+	T_POOL_GATE_BIAS,
+	T_POOL_VALUE, /* [width, width] */
 	TENSOR_IDS,
 };
 
@@ -123,6 +131,8 @@ struct layout {
 	size_t tensor_count;
 	size_t weight_floats; /* of an arena; the tensors fill it without holes */
 	size_t state_floats; /* of a row */
+	size_t hidden_at, fresh_at; /* in a row, [width]: as committed, and as of the last step; ABSENT
+				     * without pooling */
 };
 
 /* Whether a block has its projection before its memory. */

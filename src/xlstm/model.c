@@ -134,6 +134,36 @@ static struct end pack_end(struct packer *packer, const struct xlstm_weights *we
 	return end;
 }
 
+/* Query, keys and their distance: attention alone. */
+static void pack_attention(
+	struct pool *pool, struct packer *packer, const struct xlstm_weights *weights) {
+	const struct block_layout *ends = &weights->layout.ends;
+	size_t width = pool->width, keys = weights->layout.shape.pool_keys;
+	const float *key = block_tensor(weights, ends, T_POOL_KEY);
+
+	pool->keys = keys;
+	pool->query = pack_dense(packer, block_tensor(weights, ends, T_POOL_QUERY), keys, width);
+	pool->query_bias = block_tensor(weights, ends, T_POOL_QUERY_BIAS);
+	pool->keys_turned = pack_transposed(packer, key, keys, width);
+	/* While sizes are counted nothing is turned yet, and no value is read. */
+	pool->look = pack_dense(packer, pool->keys_turned ? pool->keys_turned : key, width, keys);
+	pool->distance = block_tensor(weights, ends, T_POOL_DISTANCE);
+}
+
+static struct pool pack_pool(struct packer *packer, const struct xlstm_weights *weights) {
+	const struct block_layout *ends = &weights->layout.ends;
+	size_t width = weights->layout.shape.width;
+	struct pool pool = { .kind = weights->layout.shape.pool, .width = width };
+	if (!pool.kind)
+		return pool;
+	if (pool.kind == XLSTM_ATTENTION_POOL)
+		pack_attention(&pool, packer, weights);
+	pool.gate = pack_dense(packer, block_tensor(weights, ends, T_POOL_GATE), width, 2 * width);
+	pool.gate_bias = block_tensor(weights, ends, T_POOL_GATE_BIAS);
+	pool.value = pack_dense(packer, block_tensor(weights, ends, T_POOL_VALUE), width, width);
+	return pool;
+}
+
 static void pack_ends(struct xlstm_model *model, struct packer *packer) {
 	const struct xlstm_weights *weights = model->weights;
 	const struct xlstm_shape *shape = &weights->layout.shape;
@@ -143,6 +173,7 @@ static void pack_ends(struct xlstm_model *model, struct packer *packer) {
 		packer, weights, T_EMBED_W, shape->inputs, shape->embed_hidden, shape->width);
 	model->head = pack_end(
 		packer, weights, T_HEAD_W, shape->width, shape->head_hidden, shape->outputs);
+	model->pool = pack_pool(packer, weights);
 }
 
 static void pack_model(struct xlstm_model *model, struct packer *packer) {

@@ -77,11 +77,26 @@ struct block {
 	struct feedforward feedforward; /* inner 0: none */
 };
 
+/* How neighbours enter. */
+struct pool {
+	enum xlstm_pool kind;
+	size_t width, keys;
+	struct panels query; /* [keys] of the own hidden vector */
+	const float *query_bias;
+	struct panels look; /* [width] of the query: what a neighbour's hidden vector is held against */
+	const float *keys_turned; /* [width, keys] */
+	const float *distance; /* [1] */
+	struct panels gate; /* [width] of own and pooled */
+	const float *gate_bias;
+	struct panels value; /* [width] of pooled */
+};
+
 struct xlstm_model {
 	atomic_uint count;
 	struct xlstm_weights *weights;
 	struct block *blocks;
 	struct end embed, head;
+	struct pool pool;
 	const float *last_norm;
 	float *packed;
 	struct panel *panels;

@@ -68,6 +68,14 @@ static int ends_check(const struct xlstm_shape *shape) {
 	return 0;
 }
 
+static int pool_check(const struct xlstm_shape *shape) {
+	if (shape->pool > XLSTM_ATTENTION_POOL || shape->pool_keys > WIDTH_MAX)
+		return XLSTM_E_POOL;
+	if (shape->pool == XLSTM_ATTENTION_POOL)
+		return shape->pool_keys ? 0 : XLSTM_E_POOL;
+	return shape->pool_keys ? XLSTM_E_UNUSED : 0;
+}
+
 static int slstm_check(const struct xlstm_block_shape *block, uint32_t width) {
 	bool pre = block_is_pre(block);
 	if ((!pre && block->inner) || block->keys || block->gate_cap || block->input_gate)
@@ -126,6 +134,8 @@ int xlstm_shape_check(const struct xlstm_shape *shape) {
 	if (shape->norm > XLSTM_RMS_NORM)
 		return XLSTM_E_NORM;
 	int r = ends_check(shape);
+	if (r == 0)
+		r = pool_check(shape);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < shape->block_count; i++) {

@@ -33,6 +33,12 @@ static const char *const arrangements[] = {
 static const char *const input_gates[] = { [XLSTM_LOGISTIC_GATE] = "logistic" };
 static const char *const norms[] = { [XLSTM_RMS_NORM] = "rms" };
 
+static const char *const pools[] = {
+	[XLSTM_MEAN_POOL] = "mean",
+	[XLSTM_INVERSE_POOL] = "inverse",
+	[XLSTM_ATTENTION_POOL] = "attention",
+};
+
 #define SHAPE(field) #field, offsetof(struct xlstm_shape, field)
 #define BLOCK(field) #field, offsetof(struct xlstm_block_shape, field)
 
@@ -47,6 +53,8 @@ static const struct field shape_fields[] = {
 	{ SHAPE(embed_hidden), NULL, 0 },
 	{ SHAPE(head_hidden), NULL, 0 },
 	{ SHAPE(output_cap), NULL, 0 },
+	{ SHAPE(pool), WORDS(pools) },
+	{ SHAPE(pool_keys), NULL, 0 },
 };
 
 static const struct field block_fields[] = {

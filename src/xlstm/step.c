@@ -2,6 +2,7 @@
 #include "xlstm/step.h"
 #include "arena.h"
 #include "instructions.h"
+#include "pool.h"
 #include "tile.h"
 #include "xlstm/error.h"
 
@@ -74,6 +75,7 @@ size_t tile_scratch(const struct layout *layout) {
 		most = larger(most, block_scratch(block));
 		most = larger(most, feedforward_scratch(block));
 	}
+	most = larger(most, pool_scratch(layout));
 	most = larger(most, TILE_ROWS_MAX * (size_t)layout->shape.embed_hidden);
 	most = larger(most, TILE_ROWS_MAX * (size_t)layout->shape.head_hidden);
 	return streams_floats(layout) + most;
@@ -142,8 +144,32 @@ static void head_step(const struct xlstm_model *model, const struct tile *tile, 
 			outputs, outputs, (float)shape->output_cap, tile->count * shape->outputs);
 }
 
-void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
-	void *const rows[], const float *inputs, float *features, float *outputs) {
+/* What the rows will commit. */
+static void keep_fresh(
+	const struct xlstm_model *model, const struct tile *tile, const float *features) {
+	size_t at = model_layout(model)->fresh_at;
+	for (size_t i = 0; i < tile->count; i++)
+		memcpy((float *)tile->rows[i] + at, features + i * tile->width,
+			tile->width * sizeof(float));
+}
+
+/* Adds what the neighbours of the tile's series, the first of which is `first`, make of its features.
+ * Returns the features then. */
+static const float *pool(const struct xlstm_model *model, const struct tile *tile,
+	const struct xlstm_neighbours *neighbours, size_t first, const float *own) {
+	float *fused = own == tile->stream ? tile->normed : tile->stream;
+	if (!model->pool.kind)
+		return own;
+	keep_fresh(model, tile, own);
+	if (!neighbours || neighbours->offsets[first] == neighbours->offsets[first + tile->count])
+		return own;
+	pool_step(&model->pool, model_layout(model), tile, neighbours, first, own, fused);
+	return fused;
+}
+
+void xlstm_step_among(const struct xlstm_model *model, struct xlstm_workspace *workspace,
+	size_t count, void *const rows[], const float *inputs,
+	const struct xlstm_neighbours *neighbours, float *features, float *outputs) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
 	size_t width = shape->width, input_width = shape->inputs ? shape->inputs : width;
 	assert(workspace->floats >= model->scratch_floats);
@@ -161,10 +187,15 @@ void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspa
 		};
 		embed(model, &tile, inputs + done * input_width);
 		blocks_step(model, &tile);
-		const float *end = last_norm(model, &tile);
+		const float *end = pool(model, &tile, neighbours, done, last_norm(model, &tile));
 		if (features)
 			memcpy(features + done * width, end, tile.count * width * sizeof(float));
 		if (outputs && shape->outputs)
 			head_step(model, &tile, outputs + done * shape->outputs, end);
 	}
+}
+
+void xlstm_step(const struct xlstm_model *model, struct xlstm_workspace *workspace, size_t count,
+	void *const rows[], const float *inputs, float *features, float *outputs) {
+	xlstm_step_among(model, workspace, count, rows, inputs, NULL, features, outputs);
 }

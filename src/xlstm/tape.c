@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "instructions.h"
 #include "pass.h"
+#include "pool.h"
 #include "tile.h"
 #include "xlstm/error.h"
 #include "xlstm/train.h"
@@ -23,6 +24,8 @@ struct xlstm_tape {
 	float *streams; /* [parts + 1, tokens, width]: the input of each part, and the end */
 	float *saved; /* of each part, one after the other; with checkpoints of one at a time */
 	float *normed; /* [tokens, width] after the last norm */
+	struct pool_saved pool;
+	float *fused; /* [tokens, width] the features with what neighbours add */
 	float *embed_hidden, *head_hidden; /* [tokens, hidden] of the maps around the blocks */
 	float *slopes; /* [tokens, width] of the stream */
 	float *features; /* [tokens, width] slopes of the features */
@@ -32,6 +35,7 @@ struct xlstm_tape {
 	/* The last pass. */
 	size_t series, steps;
 	const float *inputs;
+	const struct xlstm_neighbours *neighbours;
 };
 
 /* A block is one or two parts. */
@@ -123,6 +127,22 @@ static float *take(struct cursor *cursor, size_t floats) {
 	return taken;
 }
 
+static void place_pool(struct xlstm_tape *tape, struct cursor *cursor) {
+	size_t series = tape->options.series, tokens = series * tape->options.steps;
+	const struct xlstm_shape *shape = &tape->layout.shape;
+	size_t width = shape->pool ? shape->width : 0;
+
+	tape->pool = (struct pool_saved){
+		.hidden = take(cursor, (tokens + series) * width),
+		.joined = take(cursor, tokens * 2 * width),
+		.queries = take(cursor, tokens * shape->pool_keys),
+		.looks = take(cursor, tokens * width),
+		.gates = take(cursor, tokens * width),
+		.values = take(cursor, tokens * width),
+	};
+	tape->fused = take(cursor, tokens * width);
+}
+
 static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	size_t series = tape->options.series, steps = tape->options.steps;
 	const struct xlstm_shape *shape = &tape->layout.shape;
@@ -131,6 +151,7 @@ static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	size_t parts = 0;
 	struct part part;
 
+	scratch = larger(scratch, pool_pass_scratch(&tape->layout, tokens));
 	for (; part_at(&tape->layout, parts, &part); parts++) {
 		size_t floats = part_saved(&part, series, steps);
 		saved = keeps_all(tape) ? saved + floats : larger(saved, floats);
@@ -146,6 +167,7 @@ static void place(struct xlstm_tape *tape, struct cursor *cursor) {
 	tape->head_hidden = take(cursor, tokens * shape->head_hidden);
 	tape->slopes = take(cursor, wide);
 	tape->features = take(cursor, wide);
+	place_pool(tape, cursor);
 	tape->outputs = take(cursor, shape->output_cap ? tokens * shape->outputs : 0);
 	tape->scratch = take(cursor, scratch);
 }
@@ -351,24 +373,55 @@ static const float *uncap(
 	return tape->outputs;
 }
 
+/* The features, given those that each series has by itself. */
+static const float *pool_of(const struct xlstm_model *model, const struct xlstm_tape *tape,
+	const struct pass *pass, const float *own) {
+	if (!model->pool.kind)
+		return own;
+	pool_forward(
+		&model->pool, &tape->layout, pass, tape->neighbours, &tape->pool, own, tape->fused);
+	return tape->fused;
+}
+
 void xlstm_sequence(const struct xlstm_model *model, struct xlstm_tape *tape, size_t series,
 	size_t steps, void *const rows[], const float *inputs, float *features, float *outputs) {
+	xlstm_sequence_among(model, tape, series, steps, rows, inputs, NULL, features, outputs);
+}
+
+void xlstm_sequence_among(const struct xlstm_model *model, struct xlstm_tape *tape, size_t series,
+	size_t steps, void *const rows[], const float *inputs,
+	const struct xlstm_neighbours *neighbours, float *features, float *outputs) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
 	assert(series <= tape->options.series && steps <= tape->options.steps);
 
 	tape->series = series;
 	tape->steps = steps;
 	tape->inputs = inputs;
+	tape->neighbours = neighbours;
 	for (size_t i = 0; i < series; i++)
 		memcpy(tape->rows[i], rows[i], xlstm_state_size(model));
 
 	struct pass pass = pass_of(tape, rows);
 	embed(model, tape, &pass, stream_at(tape, 0));
-	const float *end = parts_forward(model, tape, &pass);
+	const float *end = pool_of(model, tape, &pass, parts_forward(model, tape, &pass));
 	if (features)
 		memcpy(features, end, pass.tokens * pass.width * sizeof(float));
 	if (outputs && shape->outputs)
 		head_forward(model, tape, &pass, outputs, end);
+}
+
+/* What the head has read. */
+static const float *features_of(const struct xlstm_model *model, const struct xlstm_tape *tape) {
+	struct part part;
+	size_t parts = 0;
+
+	if (model->pool.kind)
+		return tape->fused;
+	if (model->last_norm)
+		return tape->normed;
+	while (part_at(&tape->layout, parts, &part))
+		parts++;
+	return stream_at(tape, parts);
 }
 
 /* The slope of the features, from those given and through the head. */
@@ -376,14 +429,7 @@ static void head_back(const struct xlstm_model *model, const struct xlstm_tape *
 	const struct pass *pass, const float *feature_slopes, const float *output_slopes,
 	float *gradient) {
 	size_t outputs = tape->layout.shape.outputs, wide = pass->tokens * pass->width;
-	const float *end = model->last_norm ? tape->normed : NULL;
-	struct part part;
-	size_t parts = 0;
-
-	while (part_at(&tape->layout, parts, &part))
-		parts++;
-	if (!end)
-		end = stream_at(tape, parts);
+	const float *end = features_of(model, tape);
 	if (feature_slopes)
 		memcpy(tape->features, feature_slopes, wide * sizeof(float));
 	else
@@ -429,6 +475,9 @@ void xlstm_backward(const struct xlstm_model *model, struct xlstm_tape *tape,
 	for (; part_at(&tape->layout, parts, &part); parts++)
 		saved += part_saved(&part, tape->options.series, tape->options.steps);
 	head_back(model, tape, &pass, feature_slopes, output_slopes, gradient->values);
+	if (tape->neighbours && model->pool.kind)
+		pool_backward(model->weights, &model->pool, &pass, tape->neighbours, &tape->pool,
+			tape->features, gradient->values);
 	if (model->last_norm) {
 		memset(tape->slopes, 0, pass.tokens * pass.width * sizeof(float));
 		pass_norm_back(&pass, tape->slopes,

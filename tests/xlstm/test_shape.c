@@ -65,6 +65,10 @@ static void wrong_shapes_are_refused_by_name(void **state) {
 	REFUSED(shape.width = 1u << 31, XLSTM_E_WIDTH);
 	REFUSED(shape.inputs = UINT32_MAX, XLSTM_E_PROJECTION);
 	REFUSED(shape.outputs = 65537, XLSTM_E_PROJECTION);
+	REFUSED(shape.pool = (enum xlstm_pool)4, XLSTM_E_POOL);
+	REFUSED(shape.pool = XLSTM_ATTENTION_POOL, XLSTM_E_POOL);
+	REFUSED(shape.pool_keys = 8193, XLSTM_E_POOL);
+	REFUSED(shape.pool_keys = 16, XLSTM_E_UNUSED);
 	REFUSED(shape.memory = (enum xlstm_memory)2, XLSTM_E_MEMORY);
 	REFUSED(shape.blocks[0].kind = (enum xlstm_block_kind)9, XLSTM_E_KIND);
 	REFUSED(shape.blocks[0].heads = 0, XLSTM_E_HEADS);

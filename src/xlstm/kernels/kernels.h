@@ -222,6 +222,15 @@ struct conv_window {
 	/* Between floats and bfloat16, to the nearest. */                                                \
 	X(widen, (float *y, const uint16_t *x, size_t count))                                             \
 	X(narrow, (uint16_t * y, const float *x, size_t count))                                           \
+	/* y [count] = the products of x with each of the rows, all [width]. */                           \
+	X(dots, (float *y, const float *x, const float *const *rows, size_t count, size_t width))         \
+	/* y [width] = the sum of the rows, each times its factor. */                                     \
+	X(weighted_sum, (float *y, const float *factors, const float *const *rows, size_t count,          \
+				size_t width))                                                            \
+	/* y += factor * x */                                                                             \
+	X(add_scaled, (float *y, float factor, const float *x, size_t width))                             \
+	/* y = x + sigmoid(gate) * value */                                                               \
+	X(add_gated, (float *y, const float *x, const float *gate, const float *value, size_t width))     \
 	/* y += x */                                                                                      \
 	X(add, (float *y, const float *x, size_t width))                                                  \
 	X(exp, (float *y, const float *x, size_t count))                                                  \
