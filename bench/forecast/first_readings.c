@@ -6,6 +6,8 @@
  *
  *   persistence, season   the last value, and that of a day before (the last one as long as there is
  *                         none), with normal quantiles of their own tracked errors
+ *   naive, naive_season   the same values with the quantiles of their own errors so far at that lead of that
+ *                         series (none yet: the value itself), as simple models are usually scored
  *   closed                the network's anchors with a silent head
  *   network, reset        the network alone; reset: its state emptied before every tick
  *   without, with         the daemon's forecasts, without and with the network
@@ -39,9 +41,20 @@
 #define LATER_FROM  (TICKS / 4)
 #define LATER_EVERY 16
 
-enum method { PERSISTENCE, SEASON, CLOSED, NETWORK, RESET, WITHOUT, WITH, METHODS };
-static const char *const method_names[METHODS] = { "persistence", "season", "closed", "network",
-	"reset", "without", "with" };
+enum method {
+	PERSISTENCE,
+	SEASON,
+	NAIVE,
+	NAIVE_SEASON,
+	CLOSED,
+	NETWORK,
+	RESET,
+	WITHOUT,
+	WITH,
+	METHODS
+};
+static const char *const method_names[METHODS] = { "persistence", "season", "naive", "naive_season",
+	"closed", "network", "reset", "without", "with" };
 
 /* Origins by readings so far: the first seven, up to half a day, a day, two days; and later. */
 enum stage { READINGS_1, READINGS_8, HALF_DAY, SECOND_DAY, LATER, STAGES };
@@ -49,6 +62,14 @@ static const char *const stage_names[STAGES] = { "1-7", "8-half", "half-day", "d
 
 struct sum {
 	double loss, inside, count;
+};
+
+#define NAIVES 2
+
+/* Errors of persistence or season at one lead, ascending. */
+struct errors {
+	double *sorted;
+	size_t count, room;
 };
 
 /* What was forecast at one tick; stage STAGES: not to be scored. */
@@ -68,6 +89,7 @@ struct subject {
 	struct track_view view;
 	void *kept, *emptied; /* states */
 	struct origin *origins; /* ring, [horizon] */
+	struct errors errors[NAIVES][HORIZON_MAX]; /* of persistence and season */
 	struct sum *sums; /* [STAGES][METHODS][horizon] */
 };
 
@@ -185,12 +207,42 @@ static void score(struct bench *bench, struct subject *subject, const struct ori
 	}
 }
 
+static void add_error(struct errors *errors, double error) {
+	if (errors->count == errors->room) {
+		errors->room = 2 * errors->room + 64;
+		errors->sorted = realloc(errors->sorted, errors->room * sizeof(*errors->sorted));
+		if (!errors->sorted)
+			die("memory", -12);
+	}
+	size_t at = errors->count++;
+	for (; at > 0 && errors->sorted[at - 1] > error; at--)
+		errors->sorted[at] = errors->sorted[at - 1];
+	errors->sorted[at] = error;
+}
+
+/* Quantiles of the errors so far around a value. */
+static void naive_quantiles(float to[QUANTILES], double value, const struct errors *errors) {
+	for (int q = 0; q < QUANTILES; q++) {
+		double place = quantile_level(q) * (double)(errors->count - 1), offset = 0;
+		size_t lower = (size_t)place;
+		if (errors->count > 1)
+			offset = errors->sorted[lower] +
+				 (place - (double)lower) *
+					 (errors->sorted[lower + 1] - errors->sorted[lower]);
+		to[q] = (float)(value + offset);
+	}
+}
+
 static void settle(struct bench *bench, struct subject *subject, double value) {
 	for (uint32_t h = 1; h <= bench->horizon && h <= subject->ticks && !isnan(value); h++) {
 		uint64_t tick = subject->ticks - h;
 		const struct origin *origin = &subject->origins[tick % bench->horizon];
-		if (origin->stage < STAGES)
-			score(bench, subject, origin, h, value);
+		if (origin->stage >= STAGES)
+			continue;
+		score(bench, subject, origin, h, value);
+		for (int i = 0; i < NAIVES && bench->daemon == WITH; i++)
+			add_error(&subject->errors[i][h - 1],
+				value - (double)origin->quantiles[i][h - 1][QUANTILE_MEDIAN]);
 	}
 }
 
@@ -228,6 +280,10 @@ static void forecast_simple(struct bench *bench, struct subject *subject, struct
 		normal_quantiles(
 			origin->quantiles[PERSISTENCE][h - 1], track->last, last_error(track, h));
 		normal_quantiles(origin->quantiles[SEASON][h - 1], season, track->es1);
+		naive_quantiles(origin->quantiles[NAIVE][h - 1], track->last,
+			&subject->errors[PERSISTENCE][h - 1]);
+		naive_quantiles(origin->quantiles[NAIVE_SEASON][h - 1], season,
+			&subject->errors[SEASON][h - 1]);
 	}
 }
 
@@ -300,6 +356,9 @@ static void restart(struct bench *bench) {
 	for (size_t i = 0; i < bench->count; i++) {
 		struct subject *subject = bench->subjects[i];
 		subject->ticks = subject->seen = 0;
+		for (int k = 0; k < NAIVES; k++)
+			for (uint32_t h = 0; h < bench->horizon; h++)
+				subject->errors[k][h].count = 0;
 		memset(&subject->track, 0, sizeof(subject->track));
 		memset(subject->profile, 0, sizeof(subject->profile));
 		memset(subject->visits, 0, sizeof(subject->visits));

@@ -45,7 +45,12 @@ done | awk -v later="${LATER:-0}" '
 		if (value > worst[what]) worst[what] = value
 		if (!(what in seen)) { seen[what] = 1; whats[++kinds] = what }
 	}
-	function table(span, heading, methods, count,   i, m, key, line, better) {
+	function better_of(key, span, first, second) {
+		first = value(key, span, first)
+		second = value(key, span, second)
+		return first < second ? first : second
+	}
+	function table(span, heading, methods, count,   i, m, key, line, better, naive) {
 		print heading
 		for (i = 1; i <= lines; i++) {
 			key = order[i]
@@ -57,8 +62,8 @@ done | awk -v later="${LATER:-0}" '
 			line = line sprintf("  inside 80%% %.2f",
 				inside[key " " span " " m] / number[key " " span " " m])
 			print line
-			better = value(key, span, "persistence")
-			if (value(key, span, "season") < better) better = value(key, span, "season")
+			better = better_of(key, span, "persistence", "season")
+			naive = better_of(key, span, "naive", "naive_season")
 			ratio(heading ": network over the better of persistence and season",
 				value(key, span, "network") / better)
 			ratio(heading ": network over closed",
@@ -70,16 +75,18 @@ done | awk -v later="${LATER:-0}" '
 					value(key, span, "with") / value(key, span, "without"))
 				ratio(heading ": with over the better of persistence and season",
 					value(key, span, "with") / better)
+				ratio(heading ": with over the better of naive and naive_season",
+					value(key, span, "with") / naive)
 			}
 		}
 	}
 	END {
 		if (later == 0) {
-			count = split("persistence season closed network without with", methods, " ")
+			count = split("persistence season naive naive_season closed network without with", methods, " ")
 			table("1", "from reading 1", methods, count)
 			table("8", "from reading 8", methods, count)
 		} else {
-			count = split("persistence season closed reset network", methods, " ")
+			count = split("persistence season naive naive_season closed reset network", methods, " ")
 			table("1", "first two days", methods, count)
 			table("later", "later", methods, count)
 		}
