@@ -7,6 +7,9 @@ PACKAGES = gcc clang libclang-rt-14-dev meson ninja-build pkg-config \
 	libinih-dev libsystemd-dev zlib1g-dev libcsv-dev libcmocka-dev libmosquitto-dev \
 	mosquitto mosquitto-clients sqlite3 openssl systemd mandoc gawk iproute2 util-linux procps
 
+# Many tests wait for a process more than they compute.
+TEST = meson test --print-errorlogs --num-processes $$((2 * $$(nproc)))
+
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: deps build build-clang demo check check-gcc check-clang check-threads year kills faults flood soak bench install clean
@@ -31,7 +34,7 @@ demo: build
 check: check-gcc check-clang check-threads
 
 check-gcc: build
-	meson test -C $(BUILD) --print-errorlogs
+	$(TEST) -C $(BUILD)
 
 # The other compiler, with the address and undefined-behaviour sanitizers.
 build-clang: deps
@@ -40,14 +43,13 @@ build-clang: deps
 	ninja -C $(BUILD)-clang
 
 check-clang: build-clang
-	meson test -C $(BUILD)-clang --print-errorlogs --timeout-multiplier 5
+	$(TEST) -C $(BUILD)-clang --timeout-multiplier 5
 
 # Whatever runs on more than one thread, with the thread sanitizer.
 check-threads: deps
 	@[ -f $(BUILD)-threads/build.ninja ] || meson setup $(BUILD)-threads \
 		-Db_sanitize=thread -Db_lundef=false -Dbench=false
-	ninja -C $(BUILD)-threads
-	meson test -C $(BUILD)-threads --print-errorlogs --timeout-multiplier 5 \
+	$(TEST) -C $(BUILD)-threads --timeout-multiplier 5 \
 		--suite loop --suite mqtt --suite daemon --suite system
 
 # A simulated year of a thousand series, each with a reading every eight hours.
