@@ -34,6 +34,7 @@ static void network_finish(struct network_batch *network) {
 	free(network->outputs);
 	free(network->states);
 	free(network->voices);
+	company_finish(&network->company);
 	*network = (struct network_batch){ 0 };
 }
 
@@ -63,6 +64,15 @@ int batch_set_model(struct batch *batch, struct xlstm_model *model) {
 	return 0;
 }
 
+void batch_set_states(struct batch *batch, const void *const *states, size_t room) {
+	batch->network.company.states = states;
+	batch->network.company.states_room = room;
+}
+
+static bool pools(const struct network_batch *network) {
+	return network->model && xlstm_model_shape(network->model)->pool != XLSTM_NO_POOL;
+}
+
 /* Grows an array; what it holds is not kept. */
 static bool renew(void *array, size_t count, size_t size) {
 	void *fresh = calloc(count, size), **slot = array;
@@ -83,7 +93,8 @@ static int network_reserve(struct network_batch *network, size_t channels) {
 		!renew(&network->features, room * width, sizeof(float)) ||
 		!renew(&network->outputs, room * NETWORK_OUTPUTS, sizeof(float)) ||
 		!renew(&network->states, room, sizeof(void *)) ||
-		!renew(&network->voices, room, sizeof(*network->voices)))
+		!renew(&network->voices, room, sizeof(*network->voices)) ||
+		(pools(network) && company_reserve(&network->company, room) < 0))
 		return -ENOMEM;
 	network->room = room;
 	return 0;
@@ -156,9 +167,12 @@ static void network_step(const struct network_batch *network, const struct xlstm
 	size_t width = xlstm_model_shape(model)->width;
 	if (first == end)
 		return;
-	xlstm_step(model, network->workspace, end - first, network->states + first,
-		network->inputs + first * NETWORK_INPUTS, network->features + first * width,
-		network->outputs + first * NETWORK_OUTPUTS);
+	struct xlstm_neighbours neighbours;
+	if (pools(network))
+		neighbours = company_of(&network->company, first);
+	xlstm_step_among(model, network->workspace, end - first, network->states + first,
+		network->inputs + first * NETWORK_INPUTS, pools(network) ? &neighbours : NULL,
+		network->features + first * width, network->outputs + first * NETWORK_OUTPUTS);
 	for (size_t i = first; i < end; i++)
 		network->voices[i] = (struct network_voice){
 			.features = network->features + i * width,
@@ -170,6 +184,16 @@ static void network_step(const struct network_batch *network, const struct xlstm
 /* The i-th to be worked on. */
 static struct batch_item *item_at(struct batch *batch, size_t i) {
 	return &batch->items[batch->places[i].item];
+}
+
+/* Whom the series of all items see. */
+static void look_around(struct batch *batch) {
+	struct company *company = &batch->network.company;
+	company->count = 0;
+	for (size_t i = 0; i < batch->count && pools(&batch->network); i++) {
+		const struct batch_item *item = item_at(batch, i);
+		company_add(company, &item->forecaster, &item->tick);
+	}
 }
 
 /* All channels of all items: items with the same weights that follow each other step together. */
@@ -198,7 +222,10 @@ void batch_run(struct batch *batch) {
 			&item->forecaster, &item->tick, batch->workspace, inputs, states);
 		stepping += item->voices_count;
 	}
+	look_around(batch);
 	network_run(batch);
+	if (network->model)
+		xlstm_commit(network->model, stepping, network->states);
 
 	for (size_t i = 0; i < batch->count; i++)
 		forecaster_advance(&batch->items[i].forecaster, &batch->items[i].tick);

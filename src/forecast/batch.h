@@ -2,8 +2,7 @@
 #ifndef FORECAST_BATCH_H
 #define FORECAST_BATCH_H
 
-#include "forecaster.h"
-#include "xlstm/step.h"
+#include "company.h"
 
 struct detector;
 
@@ -33,6 +32,7 @@ struct network_batch {
 	float *inputs, *features, *outputs;
 	void **states;
 	struct network_voice *voices;
+	struct company company; /* of models that pool */
 };
 
 struct batch {
@@ -48,6 +48,10 @@ struct batch {
 
 /* The network that the batch is to step with, NULL: none; for an empty batch. 0 or -ENOMEM. */
 int batch_set_model(struct batch *batch, struct xlstm_model *model);
+
+/* Where the network's states of all series in groups lie, by their numbers, for the time that the
+ * batch runs. */
+void batch_set_states(struct batch *batch, const void *const *states, size_t room);
 
 /* Room for the forecasts of one more item. 0 or -ENOMEM. */
 int batch_reserve(struct batch *batch, const struct forecaster *forecaster);

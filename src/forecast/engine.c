@@ -61,6 +61,7 @@ void engine_destroy(struct engine *engine) {
 	}
 	engine_learning_destroy(engine);
 	groups_finish(&engine->groups);
+	free(engine->states);
 	xlstm_model_unref(engine->options.model);
 	free(engine->members);
 	free(engine);
@@ -259,6 +260,7 @@ size_t engine_fill(struct engine *engine, struct batch *batch) {
 		if (member == last)
 			break;
 	}
+	batch_set_states(batch, engine->states, engine->states_room);
 	batch_sort(batch);
 	return batch->count;
 }

@@ -2,6 +2,25 @@
 #include "detector.h"
 #include "engine_private.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+/* Where others find the network's state of a series. */
+static int show_state(struct engine *engine, uint32_t series, const void *state) {
+	if (series >= engine->states_room) {
+		size_t room = series + 1 + series / 2;
+		const void **states = realloc(engine->states, room * sizeof(*states));
+		if (!states)
+			return -ENOMEM;
+		for (size_t i = engine->states_room; i < room; i++)
+			states[i] = NULL;
+		engine->states = states;
+		engine->states_room = room;
+	}
+	engine->states[series] = state;
+	return 0;
+}
+
 /* Gives the channels of a member that are new in its group their seats. */
 static int seat_member(struct engine *engine, struct member *member) {
 	const struct forecaster *forecaster = &member->forecaster;
@@ -12,8 +31,13 @@ static int seat_member(struct engine *engine, struct member *member) {
 			.horizon = forecaster->layout->horizon };
 		if (!forecaster->layout->has_near || !forecaster->rows[c])
 			continue;
-		int r = groups_join(&engine->groups, &key,
-			detector_channel_series(member->detector, c), &member->place);
+		uint32_t series = detector_channel_series(member->detector, c);
+		int r = groups_join(&engine->groups, &key, series, &member->place);
+		if (r < 0)
+			return r;
+		struct row row = row_open(forecaster->layout, forecaster->rows[c]);
+		if (forecaster->layout->has_network)
+			r = show_state(engine, series, row.network_state);
 		if (r < 0)
 			return r;
 	}
@@ -46,8 +70,12 @@ void engine_place(
 }
 
 void engine_unseat(struct engine *engine, const struct member *member) {
-	for (uint32_t c = 0; c < member->seated; c++)
-		groups_leave(&engine->groups, detector_channel_series(member->detector, c));
+	for (uint32_t c = 0; c < member->seated; c++) {
+		uint32_t series = detector_channel_series(member->detector, c);
+		groups_leave(&engine->groups, series);
+		if (series < engine->states_room)
+			engine->states[series] = NULL;
+	}
 }
 
 size_t engine_neighbourhoods(const struct engine *engine) {

@@ -36,6 +36,8 @@ struct engine {
 	size_t members_room;
 	size_t memory;
 	struct groups groups;
+	const void **states; /* the network's, by number of the series, of those in groups */
+	size_t states_room;
 	bool unseated; /* there are channels that have not joined their group yet */
 	uint64_t restarts;
 	size_t series; /* that have a row */

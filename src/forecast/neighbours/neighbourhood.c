@@ -250,3 +250,21 @@ uint32_t neighbourhood_nearest(
 	*ret_correlation = (double)own->closeness[rank];
 	return hood->seats[own->nearest[rank]].series;
 }
+
+uint32_t neighbourhood_companions(const struct neighbourhood *hood, uint32_t seat,
+	const struct moment *at, struct companion *to) {
+	const struct board_seat *own = &hood->seats[seat];
+	uint32_t count = 0;
+	if (hood->head->step_ms != at->step_ms)
+		return 0;
+	for (int k = 0; k < NEAREST && own->closeness[k] > 0; k++) {
+		const struct board_seat *other = &hood->seats[own->nearest[k]];
+		double deviation;
+		if (board_seen(other, slot_of(at), &deviation) == 0)
+			continue;
+		to[count++] = (struct companion){ .series = other->series,
+			.distance = 1 - (double)own->closeness[k],
+			.age = fmax(0, (double)(slot_of(at) - 1 - other->slot)) };
+	}
+	return count;
+}

@@ -91,6 +91,18 @@ bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct 
 	const double own[NEAR_LAGS], float seen[NEAR_SEEN]);
 extern const uint32_t near_lags[NEAR_LAGS];
 
+/* One that a member sees through the network. */
+struct companion {
+	uint32_t series;
+	double distance; /* 1 - correlation of changes */
+	double age; /* slots for which it has brought nothing, beyond the one before this moment */
+};
+
+/* The nearest of a member that are seen at a moment, the closest first, to `to` [NEAREST]; returns how
+ * many. */
+uint32_t neighbourhood_companions(const struct neighbourhood *hood, uint32_t seat,
+	const struct moment *at, struct companion *to);
+
 /* The nearest one's series, 0 beyond the last. */
 uint32_t neighbourhood_nearest(
 	const struct neighbourhood *hood, uint32_t seat, uint32_t rank, double *ret_correlation);

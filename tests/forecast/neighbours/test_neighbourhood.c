@@ -113,6 +113,28 @@ static void a_silent_one_gives_its_place_away(void **state) {
 	assert_int_equal(neighbourhood_nearest(&bed->hood, 0, 0, &correlation), 102);
 }
 
+/* What others committed a slot ago is as new as it gets; one that is silent grows old and is gone. */
+static void companions_grow_old(void **state) {
+	struct bed *bed = *state;
+	struct companion seen[NEAREST];
+	struct moment at = moment_at(FIRST + 200);
+	assert_in_range(neighbourhood_companions(&bed->hood, 0, &at, seen), 2, NEAREST);
+	assert_in_range(seen[0].series, 101, 102);
+	assert_true(seen[0].distance > 0 && seen[0].distance < 0.1);
+	assert_true(seen[0].age == 0);
+	for (int64_t slot = 200; slot < 206; slot++) {
+		double age = -1;
+		step(bed, FIRST + slot, 1);
+		at = moment_at(FIRST + slot);
+		uint32_t count = neighbourhood_companions(&bed->hood, 0, &at, seen);
+		for (uint32_t i = 0; i < count; i++)
+			age = seen[i].series == 101 ? seen[i].age : age;
+		assert_true(age == (slot < 203 ? (double)(slot - 200) : -1));
+	}
+	at.step_ms *= 2;
+	assert_int_equal(neighbourhood_companions(&bed->hood, 0, &at, seen), 0);
+}
+
 static void one_with_another_step_stays_alone(void **state) {
 	struct bed *bed = *state;
 	struct moment at = { 5 * STEP_MS, (FIRST + 200) * STEP_MS };
@@ -178,6 +200,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_silent_one_is_looked_past, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_silent_one_gives_its_place_away, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(companions_grow_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_with_another_step_stays_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
