@@ -340,14 +340,7 @@ int64_t detector_expires_ms(const struct detector *detector) {
 
 /* Readings up to the horizon have stepped and a period that was closed takes no more: nothing may
  * be accepted now that an uninterrupted replay would have treated differently. */
-int detector_expire(struct detector *detector, int64_t now_ms) {
-	if (next_event_ms(detector) == TIME_NONE)
-		return 0;
-	if (detector->arrived_ms == TIME_NONE || now_ms < detector->arrived_ms)
-		detector->arrived_ms = now_ms;
-
-	int64_t clock = detector->newest_ms + (now_ms - detector->arrived_ms) -
-			detector->options.lateness_ms;
+static int expire_until(struct detector *detector, int64_t clock) {
 	uint32_t ready = order_ready(&detector->order, clock);
 	int r = tick_queue_reserve(&detector->queue, ready + grid_push_max(&detector->grid));
 	if (r < 0)
@@ -359,4 +352,19 @@ int detector_expire(struct detector *detector, int64_t now_ms) {
 	if (closes != TIME_NONE && closes <= clock && closes > detector->order.horizon_ms)
 		detector->order.horizon_ms = closes - 1;
 	return 0;
+}
+
+int detector_expire(struct detector *detector, int64_t now_ms) {
+	if (next_event_ms(detector) == TIME_NONE)
+		return 0;
+	if (detector->arrived_ms == TIME_NONE || now_ms < detector->arrived_ms)
+		detector->arrived_ms = now_ms;
+	return expire_until(detector, detector->newest_ms + (now_ms - detector->arrived_ms) -
+					      detector->options.lateness_ms);
+}
+
+int detector_expire_again(struct detector *detector) {
+	int64_t event = next_event_ms(detector);
+
+	return event == TIME_NONE ? 0 : expire_until(detector, event);
 }

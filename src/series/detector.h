@@ -116,6 +116,9 @@ bool detector_next_tick(struct detector *detector, struct tick *ret_tick);
  * periods wait for it. 0, E_OVERFLOW or -ENOMEM. */
 int detector_expire(struct detector *detector, int64_t now_ms);
 
+/* Closes the next of them, for a replay that knows that detector_expire did so the first time. */
+int detector_expire_again(struct detector *detector);
+
 /* When detector_expire has something to do, on the receiver's clock; TIME_NONE: never. */
 int64_t detector_expires_ms(const struct detector *detector);
 

@@ -443,6 +443,37 @@ static void with_lateness_a_tick_holds_all_channels(void **state) {
 	fixture_finish(&f);
 }
 
+/* A replay closes what time had closed, a period at a time, and has forgotten when it heard last. */
+static void what_expired_once_can_expire_again(void **state) {
+	struct fixture first, again;
+	struct clock_options options = every(MINUTE);
+	(void)state;
+
+	options.lateness_ms = 3 * MINUTE;
+	fixture_init(&first, 1, options);
+	fixture_init(&again, 1, options);
+	for (int i = 0; i < 3; i++) {
+		struct arrival arrival = { T0 + i * MINUTE, (uint64_t)i };
+		assert_int_equal(detector_put(first.detector, 0, T0 + i * MINUTE, i, &arrival), 0);
+		assert_int_equal(
+			detector_put_again(again.detector, 0, T0 + i * MINUTE, i, (uint64_t)i), 0);
+	}
+	assert_int_equal(detector_expire(first.detector, T0 + 10 * MINUTE), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_true(pull(&first));
+		assert_no_tick(&again);
+		for (int tries = 0; tries < 3 && !detector_has_tick(again.detector); tries++)
+			assert_int_equal(detector_expire_again(again.detector), 0);
+		assert_tick(&again, first.tick.number, first.tick.time_ms, i);
+	}
+	assert_no_tick(&first);
+	assert_int_equal(detector_expires_ms(again.detector), TIME_NONE);
+	assert_int_equal(detector_expire_again(again.detector), 0);
+	assert_no_tick(&again);
+	fixture_finish(&first);
+	fixture_finish(&again);
+}
+
 static void held_readings_expire_without_shutting_out_a_backlog(void **state) {
 	struct fixture f;
 	struct arrival arrival = { T0, 1 };
@@ -516,6 +547,7 @@ int main(void) {
 		cmocka_unit_test(a_period_that_nobody_follows_expires),
 		cmocka_unit_test(late_readings_are_put_in_order),
 		cmocka_unit_test(with_lateness_a_tick_holds_all_channels),
+		cmocka_unit_test(what_expired_once_can_expire_again),
 		cmocka_unit_test(held_readings_expire_without_shutting_out_a_backlog),
 		cmocka_unit_test(lateness_may_change_while_the_clock_runs),
 	};
