@@ -161,7 +161,7 @@ int engine_add(
 		if (r < 0)
 			return r;
 		member->forecaster.channels++;
-		engine->unseated |= member->forecaster.layout->has_near;
+		engine->unshown |= member->forecaster.layout->has_near;
 	}
 	engine_learning_expect(engine, member);
 	return 0;
@@ -230,11 +230,10 @@ size_t engine_memory(const struct engine *engine) {
 }
 
 /* What a batch needs to know of a member as it is now. */
-static int prepare(struct engine *engine, struct batch *batch, struct member *member) {
+static int prepare(struct batch *batch, struct member *member) {
 	struct forecaster *forecaster = &member->forecaster;
 	forecaster->step_ms = detector_step_ms(member->detector);
 	forecaster->slot_ms = detector_step_is_known(member->detector) ? forecaster->step_ms : 0;
-	engine_find_seats(engine, member);
 	return batch_reserve(batch, forecaster);
 }
 
@@ -242,27 +241,52 @@ uint64_t engine_restarts(const struct engine *engine) {
 	return engine->restarts;
 }
 
+static void take_tick(struct engine *engine, struct batch *batch, struct member *member) {
+	struct tick tick;
+	if (detector_next_tick(member->detector, &tick))
+		batch_add(batch, member->detector, &member->forecaster,
+			member_model(engine, member), &tick);
+}
+
+static size_t close_batch(struct engine *engine, struct batch *batch) {
+	(void)engine_show_states(engine);
+	batch_set_states(batch, engine->states, engine->states_room);
+	batch_sort(batch);
+	engine_seat_batch(engine, batch);
+	return batch->count;
+}
+
 size_t engine_fill(struct engine *engine, struct batch *batch) {
 	struct member *last = engine->last_due;
-	struct tick tick;
-	if (engine_seat_all(engine) < 0 || batch_set_model(batch, engine->options.model) < 0)
+	if (batch_set_model(batch, engine->options.model) < 0)
 		return 0; /* what is due stays due */
 	while (engine->first_due && batch->count < batch->capacity) {
 		struct member *member = engine->first_due;
-		if (prepare(engine, batch, member) < 0)
+		if (prepare(batch, member) < 0)
 			break; /* what is due stays due */
 		due_take(engine);
-		if (detector_next_tick(member->detector, &tick))
-			batch_add(batch, member->detector, &member->forecaster,
-				member_model(engine, member), &tick);
+		take_tick(engine, batch, member);
 		if (detector_has_tick(member->detector))
 			due_append(engine, member);
 		if (member == last)
 			break;
 	}
-	batch_set_states(batch, engine->states, engine->states_room);
-	batch_sort(batch);
-	return batch->count;
+	return close_batch(engine, batch);
+}
+
+int engine_fill_again(struct engine *engine, struct batch *batch, struct detector *const *detectors,
+	size_t count) {
+	int r = batch_set_model(batch, engine->options.model);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct member *member = engine_member(engine, detectors[i]);
+		if (!member)
+			continue;
+		r = prepare(batch, member);
+		if (r == 0)
+			take_tick(engine, batch, member);
+	}
+	close_batch(engine, batch);
+	return r;
 }
 
 static enum forecast_status status_of(const struct outlook *outlook) {

@@ -76,6 +76,18 @@ void batch_destroy(struct batch *batch);
  * detector that has more ticks stays due. Returns how many ticks the batch holds. */
 size_t engine_fill(struct engine *engine, struct batch *batch);
 
+/* Takes the next tick of each of these detectors, at most the batch's capacity, into an empty batch: of
+ * a replay that steps those together that stepped together. 0 or -ENOMEM, and the batch lacks some. */
+int engine_fill_again(struct engine *engine, struct batch *batch, struct detector *const *detectors,
+	size_t count);
+
+/* Whether a detector is in a group: its forecasts depend on what steps together with it. */
+bool engine_is_grouped(const struct engine *engine, const struct detector *detector);
+
+/* The ids of the detectors in groups that a batch holds, to `to` [the batch's capacity]; returns how
+ * many. */
+size_t engine_grouped(const struct batch *batch, uint32_t *to);
+
 /* Learns from and forecasts at every tick of the batch. */
 void batch_run(struct batch *batch);
 
@@ -158,6 +170,22 @@ size_t engine_neighbourhoods(const struct engine *engine);
 size_t engine_neighbourhood_size(const struct engine *engine, size_t index);
 void engine_neighbourhood_save(const struct engine *engine, size_t index, void *to);
 int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size);
+
+/*
+ * A component is made of detectors and neighbourhoods that depend on each other: those of a
+ * neighbourhood, and of the others that its members' other channels sit in. Taken at one moment, its
+ * states go on exactly. While members come and go whole groups are one, if they are not too large, since
+ * who sits where depends on all of a group. A component goes by the lowest id of its detectors.
+ */
+
+/* 0: the detector sits nowhere. */
+uint32_t engine_component(struct engine *engine, const struct detector *detector);
+
+/* 0: the neighbourhood is empty. */
+uint32_t engine_neighbourhood_component(struct engine *engine, size_t index);
+
+/* The component has been saved as it is now; 0: the empty neighbourhoods. */
+void engine_component_saved(struct engine *engine, uint32_t component);
 
 /* Where a detector is, degrees. Its neighbours are sought nearby from then on; what the values say chooses
  * among them. */

@@ -21,42 +21,77 @@ static int show_state(struct engine *engine, uint32_t series, const void *state)
 	return 0;
 }
 
-/* Gives the channels of a member that are new in its group their seats. */
-static int seat_member(struct engine *engine, struct member *member) {
-	const struct forecaster *forecaster = &member->forecaster;
-	for (; member->seated < forecaster->channels; member->seated++) {
-		uint32_t c = member->seated;
-		struct group_key key = { .group = span_text(member->group),
-			.channel = detector_channel_name(member->detector, c),
-			.horizon = forecaster->layout->horizon };
-		if (!forecaster->layout->has_near || !forecaster->rows[c])
-			continue;
-		uint32_t series = detector_channel_series(member->detector, c);
-		int r = groups_join(&engine->groups, &key, series, &member->place);
-		if (r < 0)
-			return r;
-		struct row row = row_open(forecaster->layout, forecaster->rows[c]);
-		if (forecaster->layout->has_network)
-			r = show_state(engine, series, row.network_state);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+static uint32_t series_of(const struct detector *detector, uint32_t channel) {
+	return detector_channel_series(detector, channel);
 }
 
-int engine_seat_all(struct engine *engine) {
+static int show_member(struct engine *engine, struct member *member) {
+	const struct row_layout *layout = member->forecaster.layout;
 	int r = 0;
-	for (size_t i = 0; engine->unseated && i < engine->members_room && r == 0; i++)
-		if (engine->members[i])
-			r = seat_member(engine, engine->members[i]);
-	engine->unseated = r < 0;
+	if (!layout->has_near || !layout->has_network)
+		return 0;
+	while (member->shown < member->forecaster.channels && r == 0) {
+		struct row row = row_open(layout, member->forecaster.rows[member->shown]);
+		r = show_state(
+			engine, series_of(member->detector, member->shown), row.network_state);
+		member->shown += r == 0;
+	}
 	return r;
 }
 
-void engine_find_seats(const struct engine *engine, struct member *member) {
-	for (uint32_t c = 0; c < member->seated; c++)
-		member->forecaster.near[c] =
-			groups_seat(&engine->groups, detector_channel_series(member->detector, c));
+int engine_show_states(struct engine *engine) {
+	int r = 0;
+	for (size_t i = 0; engine->unshown && i < engine->members_room && r == 0; i++)
+		if (engine->members[i])
+			r = show_member(engine, engine->members[i]);
+	engine->unshown = r < 0;
+	return r;
+}
+
+/* A series takes its seat with its first tick. */
+static void seat_item(struct engine *engine, const struct batch_item *item) {
+	const struct member *member = engine_member(engine, item->detector);
+	const struct forecaster *forecaster = &item->forecaster;
+	for (uint32_t c = 0; c < forecaster->channels; c++) {
+		struct group_key key = { .group = span_text(member->group),
+			.channel = detector_channel_name(item->detector, c),
+			.horizon = forecaster->layout->horizon };
+		if (forecaster->rows[c] && tick_includes(&item->tick, c))
+			(void)groups_join(&engine->groups, &key, series_of(item->detector, c),
+				&member->place);
+	}
+}
+
+static void find_seats(const struct engine *engine, struct batch_item *item) {
+	for (uint32_t c = 0; c < item->forecaster.channels; c++)
+		item->forecaster.near[c] =
+			groups_seat(&engine->groups, series_of(item->detector, c));
+}
+
+void engine_seat_batch(struct engine *engine, struct batch *batch) {
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_item *item = &batch->items[batch->places[i].item];
+		if (item->forecaster.layout->has_near)
+			seat_item(engine, item);
+	}
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->items[i].forecaster.layout->has_near)
+			find_seats(engine, &batch->items[i]);
+}
+
+bool engine_is_grouped(const struct engine *engine, const struct detector *detector) {
+	const struct member *member = engine_member(engine, detector);
+	return member && member->forecaster.layout->has_near;
+}
+
+size_t engine_grouped(const struct batch *batch, uint32_t *to) {
+	size_t count = 0;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_item *item = &batch->items[batch->places[i].item];
+		if (item->forecaster.layout->has_near)
+			to[count++] = detector_id(item->detector);
+	}
+	return count;
 }
 
 void engine_place(
@@ -65,13 +100,13 @@ void engine_place(
 	if (!member)
 		return;
 	member->place = place_on_globe(latitude, longitude);
-	for (uint32_t c = 0; c < member->seated; c++)
-		groups_place(&engine->groups, detector_channel_series(detector, c), &member->place);
+	for (uint32_t c = 0; c < member->forecaster.channels; c++)
+		groups_place(&engine->groups, series_of(detector, c), &member->place);
 }
 
 void engine_unseat(struct engine *engine, const struct member *member) {
-	for (uint32_t c = 0; c < member->seated; c++) {
-		uint32_t series = detector_channel_series(member->detector, c);
+	for (uint32_t c = 0; c < member->forecaster.channels; c++) {
+		uint32_t series = series_of(member->detector, c);
 		groups_leave(&engine->groups, series);
 		if (series < engine->states_room)
 			engine->states[series] = NULL;
@@ -98,12 +133,13 @@ uint32_t engine_neighbours(const struct engine *engine, const struct detector *d
 	uint32_t channel, struct neighbour *to) {
 	_Static_assert(NEIGHBOURS_MAX == NEAREST, "as many as there are");
 	const struct member *member = engine_member(engine, detector);
-	if (!member || channel >= CHANNELS_MAX || !member->forecaster.near[channel].hood)
+	if (!member || channel >= member->forecaster.channels)
 		return 0;
-	const struct near_seat *near = &member->forecaster.near[channel];
+	struct near_seat near = groups_seat(&engine->groups, series_of(detector, channel));
 	uint32_t count = 0;
-	while (count < NEAREST && (to[count].series = neighbourhood_nearest(near->hood, near->seat,
-					   count, &to[count].correlation)) != 0)
+	while (near.hood && count < NEAREST &&
+		(to[count].series = neighbourhood_nearest(
+			 near.hood, near.seat, count, &to[count].correlation)) != 0)
 		count++;
 	return count;
 }

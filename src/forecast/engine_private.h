@@ -14,7 +14,7 @@ struct member {
 	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
 	const char *group; /* in the options; "": none */
 	struct place place; /* of the detector */
-	uint32_t seated; /* channels that have joined it */
+	uint32_t shown; /* channels whose states others find */
 	struct learner *own; /* of weights of the detector's own; NULL: the shared ones */
 	struct member *next_owner;
 	struct member *next_due;
@@ -38,7 +38,8 @@ struct engine {
 	struct groups groups;
 	const void **states; /* the network's, by number of the series, of those in groups */
 	size_t states_room;
-	bool unseated; /* there are channels that have not joined their group yet */
+	bool unshown; /* there are series whose state is not among them yet */
+	uint64_t labelled; /* groups.changes as of when components were found last */
 	uint64_t restarts;
 	size_t series; /* that have a row */
 	struct member *first_due, *last_due;
@@ -60,11 +61,13 @@ bool engine_fits(const struct engine *engine, const struct xlstm_model *model);
 
 /* --- engine_neighbours.c */
 
-/* Gives all channels that are new in a group their seats. 0 or -ENOMEM. */
-int engine_seat_all(struct engine *engine);
-
-/* Looks where the member's channels sit by now. */
-void engine_find_seats(const struct engine *engine, struct member *member);
+/* Gives the series of a batch that are new in their group a seat, in the order of the detectors' ids, so
+ * that it does not matter who came first, and notes where all of them sit. One that finds no memory goes on
+ * alone and tries again with its next tick. */
+void engine_seat_batch(struct engine *engine, struct batch *batch);
+/* Lets others find the network's states of series that are new in groups. 0 or -ENOMEM, and some are not
+ * found yet. */
+int engine_show_states(struct engine *engine);
 void engine_unseat(struct engine *engine, const struct member *member);
 
 /* Opens the row of a series; false if there is nothing in it yet. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "group.h"
+#include "group_private.h"
 
 #include "crc32c.h"
 #include "error.h"
-#include "partition.h"
-#include "record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,17 +25,6 @@ struct state_header {
 };
 
 static const char magic[4] = { 'X', 'L', 'S', 'N' };
-
-struct hood {
-	struct neighbourhood open; /* first: seats point to it */
-	struct hood *next;
-	void *bytes;
-	size_t size;
-	struct place sum; /* of the members whose position is known */
-	uint32_t placed; /* how many these are */
-	char group[GROUP_NAME_MAX + 1];
-	char channel[NAME_MAX_LENGTH + 1];
-};
 
 static void drop(struct hood *hood) {
 	free(hood->bytes);
@@ -127,6 +114,11 @@ static void count_place(struct hood *hood, const struct board_seat *seat, int si
 	hood->placed += (uint32_t)sign;
 }
 
+static void note_change(struct groups *groups, struct hood *hood) {
+	hood->changed = true;
+	groups->changes++;
+}
+
 static void leave(struct hood *hood, uint32_t seat) {
 	count_place(hood, &hood->open.seats[seat], -1);
 	neighbourhood_leave(&hood->open, seat);
@@ -147,6 +139,8 @@ static int split(struct groups *groups, struct hood *hood) {
 	other->sum = hood->sum;
 	other->placed = hood->placed;
 	partition_choose(&hood->open, leaves);
+	note_change(groups, hood);
+	note_change(groups, other);
 	for (uint32_t i = 0; i < hood->open.head->count; i++) {
 		uint32_t series = hood->open.seats[i].series;
 		leave(leaves[i] ? hood : other, i);
@@ -216,7 +210,7 @@ static int reserve_seat(struct groups *groups, uint32_t series) {
 	return 0;
 }
 
-static struct hood *hood_of(const struct near_seat *seat) {
+struct hood *hood_of(const struct near_seat *seat) {
 	return (struct hood *)seat->hood;
 }
 
@@ -251,6 +245,7 @@ int groups_join(struct groups *groups, const struct group_key *key, uint32_t ser
 			return r;
 		seat->hood = &hood->open;
 		seat->seat = neighbourhood_sit(&hood->open, series);
+		note_change(groups, hood);
 	}
 	if (place_is_known(place))
 		groups_place(groups, series, place);
@@ -262,6 +257,7 @@ void groups_leave(struct groups *groups, uint32_t series) {
 		return;
 	struct near_seat *seat = &groups->seats[series];
 	leave(hood_of(seat), seat->seat);
+	note_change(groups, hood_of(seat));
 	*seat = (struct near_seat){ 0 };
 }
 
@@ -364,5 +360,6 @@ int groups_load(struct groups *groups, const void *from, size_t size) {
 		return r;
 	}
 	append(groups, hood);
+	groups->changes++;
 	return 0;
 }

@@ -15,6 +15,7 @@ struct groups {
 	struct near_seat *seats; /* by series; hood NULL: none */
 	size_t seats_room;
 	size_t memory; /* bytes */
+	uint64_t changes; /* counts up as members come and go */
 };
 
 /* What the members of a neighbourhood have in common. */

@@ -309,8 +309,48 @@ static void neighbours_and_their_gain_are_told(void **state) {
 	bed_close(bed);
 }
 
+/* Of a batch that was noted the same ones step again, whoever else is due. */
+static void those_that_stepped_together_can_step_again(void **state) {
+	struct bed *bed = *state;
+	uint32_t ids[64];
+	make_road(bed);
+	bed_open(bed, "road");
+	for (int d = 0; d < MEMBERS; d++) {
+		struct arrival arrival = { .now_ms = TIME_NONE, .message = (uint64_t)d + 1 };
+		detector_put(bed->detectors[d], 0, STEP_MS, d, &arrival);
+	}
+	struct detector *some[] = { bed->detectors[4], bed->detectors[1] };
+	assert_int_equal(engine_fill_again(bed->engine, bed->batch, some, 2), 0);
+	assert_int_equal(engine_grouped(bed->batch, ids), 2);
+	assert_int_equal(ids[0], detector_id(bed->detectors[1]));
+	assert_int_equal(ids[1], detector_id(bed->detectors[4]));
+	assert_true(detector_has_tick(bed->detectors[0]));
+	assert_false(detector_has_tick(bed->detectors[1]));
+	assert_int_equal(engine_component(bed->engine, bed->detectors[4]), ids[0]);
+	assert_int_equal(engine_component(bed->engine, bed->detectors[0]), 0);
+	bed_close(bed);
+}
+
+static void detectors_without_a_group_are_not_noted(void **state) {
+	struct bed *bed = *state;
+	uint32_t ids[64];
+	make_road(bed);
+	bed_open(bed, "");
+	struct arrival arrival = { .now_ms = TIME_NONE, .message = 1 };
+	detector_put(bed->detectors[0], 0, STEP_MS, 1, &arrival);
+	assert_int_equal(engine_fill_again(bed->engine, bed->batch, bed->detectors, 1), 0);
+	assert_int_equal(engine_grouped(bed->batch, ids), 0);
+	assert_false(engine_is_grouped(bed->engine, bed->detectors[0]));
+	assert_int_equal(engine_component(bed->engine, bed->detectors[0]), 0);
+	bed_close(bed);
+}
+
 /* More than one neighbourhood holds; those who leave make room. */
-static void groups_outgrow_a_neighbourhood(void **state) {
+#define MANY 2000
+
+/* Detectors that take their seats one after the other. */
+static void crowd(int count, struct registry **ret_registry, struct engine **ret_engine,
+	struct detector **detectors) {
 	struct registry_limits limits = registry_limits_default();
 	struct clock_options clock = clock_options_default();
 	struct engine_options engine_options = { 0 };
@@ -318,7 +358,6 @@ static void groups_outgrow_a_neighbourhood(void **state) {
 	struct registry *registry;
 	struct engine *engine;
 	struct batch *batch;
-	(void)state;
 	clock.step_ms = STEP_MS;
 	forecast_options_init(&options);
 	options.horizon = 1;
@@ -327,8 +366,8 @@ static void groups_outgrow_a_neighbourhood(void **state) {
 	strcpy(options.group, "many");
 	assert_int_equal(registry_create(&registry, &limits, 1), 0);
 	assert_int_equal(engine_create(&engine, &engine_options), 0);
-	assert_int_equal(batch_create(&batch, 512), 0);
-	for (int d = 0; d < 300; d++) {
+	assert_int_equal(batch_create(&batch, MANY), 0);
+	for (int d = 0; d < count; d++) {
 		struct arrival arrival = { .now_ms = TIME_NONE, .message = (uint64_t)d + 1 };
 		struct detector *detector;
 		char name[16];
@@ -339,10 +378,63 @@ static void groups_outgrow_a_neighbourhood(void **state) {
 		assert_int_equal(engine_add(engine, detector, &options), 0);
 		detector_put(detector, 0, STEP_MS, d, &arrival);
 		engine_want(engine, detector);
+		detectors[d] = detector;
 	}
-	assert_int_equal(engine_fill(engine, batch), 300);
-	assert_int_equal(engine_neighbourhoods(engine), 2);
+	assert_int_equal(engine_fill(engine, batch), count);
+	batch_run(batch);
 	batch_destroy(batch);
+	*ret_engine = engine;
+	*ret_registry = registry;
+}
+
+static void groups_outgrow_a_neighbourhood(void **state) {
+	struct detector *detectors[MANY];
+	struct registry *registry;
+	struct engine *engine;
+	(void)state;
+	crowd(300, &registry, &engine, detectors);
+	assert_int_equal(engine_neighbourhoods(engine), 2);
+	engine_destroy(engine);
+	registry_destroy(registry);
+}
+
+static size_t components_of(struct engine *engine, struct detector **detectors, int count) {
+	static bool seen[MANY + 1];
+	size_t components = 0;
+	memset(seen, 0, sizeof(seen));
+	for (int d = 0; d < count; d++) {
+		uint32_t component = engine_component(engine, detectors[d]);
+		assert_in_range(component, 1, detector_id(detectors[d]));
+		components += !seen[component];
+		seen[component] = true;
+	}
+	return components;
+}
+
+static void save_components(struct engine *engine, struct detector **detectors, int count) {
+	for (int d = 0; d < count; d++)
+		engine_component_saved(engine, detector_id(detectors[d]));
+}
+
+/* While members come a group is saved whole; afterwards each neighbourhood can be by itself. A group
+ * that is too large is never whole. */
+static void components_are_what_depends_on_each_other(void **state) {
+	struct detector *detectors[MANY];
+	struct registry *registry;
+	struct engine *engine;
+	(void)state;
+	crowd(300, &registry, &engine, detectors);
+	assert_int_equal(components_of(engine, detectors, 300), 1);
+	save_components(engine, detectors, 300);
+	assert_int_equal(components_of(engine, detectors, 300), 2);
+	engine_remove(engine, detectors[0]);
+	assert_int_equal(components_of(engine, detectors + 1, 299), 1);
+	engine_destroy(engine);
+	registry_destroy(registry);
+
+	crowd(MANY, &registry, &engine, detectors);
+	assert_true(components_of(engine, detectors, MANY) > 4);
+	assert_int_equal(components_of(engine, detectors, MANY), engine_neighbourhoods(engine));
 	engine_destroy(engine);
 	registry_destroy(registry);
 }
@@ -364,6 +456,11 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(
 			neighbours_and_their_gain_are_told, set_up, tear_down),
 		cmocka_unit_test(groups_outgrow_a_neighbourhood),
+		cmocka_unit_test(components_are_what_depends_on_each_other),
+		cmocka_unit_test_setup_teardown(
+			those_that_stepped_together_can_step_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			detectors_without_a_group_are_not_noted, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORECAST_GROUP_PRIVATE_H
+#define FORECAST_GROUP_PRIVATE_H
+
+#include "group.h"
+#include "record.h"
+
+/* A neighbourhood with what belongs to it in memory. */
+struct hood {
+	struct neighbourhood open; /* first: seats point to it */
+	struct hood *next;
+	void *bytes;
+	size_t size;
+	struct place sum; /* of the members whose position is known */
+	uint32_t placed; /* how many these are */
+	uint32_t leader; /* of its component (engine_components.c), 0: it has no members */
+	bool changed; /* members have come or gone since it was saved last */
+	char group[GROUP_NAME_MAX + 1];
+	char channel[NAME_MAX_LENGTH + 1];
+};
+
+/* NULL: it has none. */
+struct hood *hood_of(const struct near_seat *seat);
+
+#endif
