@@ -131,8 +131,10 @@ static void start_step(struct app *app) {
 	app_save_due(app);
 	size_t ticks = engine_fill(app->engine, app->step.batch);
 	app->counters.ticks += ticks;
-	if (ticks > 0)
-		lane_start(&app->step_lane, &app->step);
+	if (ticks == 0)
+		return;
+	app_note_batch(app);
+	lane_start(&app->step_lane, &app->step);
 }
 
 /* Without a broker there is nobody to publish to, at the end; what has been learned stays. */

@@ -27,6 +27,7 @@
  *   ingest.c    a message: source, readings, detectors
  *   output.c    a forecast: its bytes, where they go, anomalies
  *   saver.c     states into the journal, spread over the interval
+ *   batches.c   what stepped together, for a replay
  *   recover.c   from the database back to where we were
  *   training.c  learning while running, weights that are kept
  *   silence.c   what has to happen because nothing arrives
@@ -116,6 +117,7 @@ struct app {
 	struct text model; /* name of the shared weights in use, "none" */
 	uint64_t model_layout; /* of the network's part of a state */
 	struct step_job step;
+	uint32_t *stepping; /* room for the ids of a batch's detectors */
 	struct lane step_lane;
 	uint64_t step_busy_ns; /* as of the latest batch */
 	struct training training;
@@ -130,7 +132,6 @@ struct app {
 
 	/* States to be saved. */
 	uint32_t save_cursor; /* id of the detector that was looked at last */
-	size_t neighbourhoods_due; /* still to be saved in this round */
 	double save_credit; /* detectors that are due to be looked at */
 	uint64_t floor; /* every state contains its detector's readings up to this sequence */
 	struct text state;
@@ -210,6 +211,15 @@ uint64_t app_layout(const struct app *app, uint32_t source);
 
 /* Puts a stored state back. 0, E_CORRUPT, E_VERSION, E_MISMATCH, -ENOMEM. */
 int app_load_state(struct app *app, struct detector *detector, struct span bytes);
+
+/* --- batches.c */
+
+/* Notes which detectors of groups the batch that has been filled holds. */
+void app_note_batch(struct app *app);
+
+/* Fills and runs a batch of the detectors for which `wanted` says so, as it was noted. 0 or -ENOMEM. */
+int app_run_again(struct app *app, const struct batch_row *row,
+	bool (*wanted)(const struct detector_slot *slot, uint64_t sequence), enum app_output mode);
 
 /* --- recover.c */
 

@@ -15,13 +15,18 @@
  * then every reading that a state does not contain yet, through the same clock and engine as if it
  * had just arrived, with publishing off. A state that can't be used (other options, another version,
  * damage) is rebuilt from the readings that are still there, the latest of them at least.
+ *
+ * Detectors of a group step again with those with whom they stepped, as long as that was noted
+ * (batches.c); the others, and what came after the last note, as it comes.
  */
 struct recovery {
 	struct app *app;
 	struct store *store;
 	uint32_t detectors, states, rebuilt;
 	uint64_t replayed;
-	uint64_t at; /* sequence of the reading visited last */
+	uint64_t at; /* sequence of the reading or batch visited last */
+	uint64_t last_batch; /* that was noted */
+	bool noted; /* detectors of groups wait for their batches */
 	uint64_t message; /* what the reading visited last came with */
 	int64_t time_ms; /* of the reading visited last, of those being rebuilt */
 	enum app_output output;
@@ -94,6 +99,12 @@ static int add_to_engine(struct app *app, struct store *store, const struct dete
 		log_warning("%.*s: no room for its state: %s",
 			SPAN_PRINT(detector_name(slot->detector)), error_text(r));
 	return r == -ENOMEM ? r : 0;
+}
+
+/* Puts a detector with ticks on the engine's list, unless it waits for a batch that was noted. */
+static void want(struct recovery *recovery, struct detector *detector) {
+	if (!recovery->noted || !engine_is_grouped(recovery->app->engine, detector))
+		app_want(recovery->app, detector);
 }
 
 static struct detector_slot *slot_at(struct app *app, uint32_t id) {
@@ -169,7 +180,7 @@ static int restore_state(void *user, const struct state_row *row) {
 	slot->saved_waiting = detector_has_tick(slot->detector);
 	slot->rebuild = false;
 	recovery->states++;
-	app_want(app, slot->detector);
+	want(recovery, slot->detector);
 	return 0;
 }
 
@@ -178,6 +189,8 @@ static void catch_up(struct recovery *recovery) {
 	struct app *app = recovery->app;
 
 	while (engine_fill(app->engine, app->step.batch) > 0) {
+		if (recovery->output == APP_JOURNAL)
+			app_note_batch(app);
 		batch_run(app->step.batch);
 		app_apply(app, recovery->output);
 	}
@@ -218,19 +231,36 @@ static int replay_reading(struct recovery *recovery, const struct reading_row *r
 
 	if (!series.detector)
 		return E_CORRUPT;
-	if (registry_waiting(app->registry) >= WAITING_MAX)
-		catch_up(recovery);
-
 	int r = put(recovery, &series, row);
 	if (r == -ENOMEM)
 		return r;
 
 	/* The clock judged this reading once already; with other options it may judge anew. */
-	app_want(app, series.detector);
+	want(recovery, series.detector);
 	if (++recovery->replayed % SIGN_OF_LIFE == 0) {
 		notify_patience(PATIENCE_MS);
 		notify_status("replaying stored readings: %" PRIu64, recovery->replayed);
 	}
+	return 0;
+}
+
+/* Nothing more was noted: what is left steps as it comes. */
+static void end_of_notes(struct recovery *recovery) {
+	struct app *app = recovery->app;
+
+	recovery->noted = false;
+	for (uint32_t id = 1; id < app->roster.detector_capacity; id++) {
+		const struct detector_slot *slot = slot_at(app, id);
+
+		if (slot && slot->source != SOURCE_NONE)
+			app_want(app, slot->detector);
+	}
+}
+
+/* Between two messages, never within one. */
+static int between_messages(struct recovery *recovery) {
+	if (registry_waiting(recovery->app->registry) >= WAITING_MAX)
+		catch_up(recovery);
 	return pause_to_commit(recovery);
 }
 
@@ -238,14 +268,33 @@ static int replay_later(void *user, const struct reading_row *row) {
 	struct recovery *recovery = user;
 	struct detector_slot *slot = slot_at(recovery->app, row->detector);
 
-	if (row->sequence != recovery->at + 1)
+	if (row->sequence != recovery->at + 1) {
+		if (between_messages(recovery) == PAUSED)
+			return PAUSED;
 		recovery->message = row->sequence;
+	}
 	recovery->at = row->sequence;
+	if (recovery->noted && row->sequence > recovery->last_batch)
+		end_of_notes(recovery);
 	if (!slot || slot->rebuild || slot->source == SOURCE_NONE ||
 		row->sequence <= slot->sequence)
 		return 0;
 	slot->sequence = row->sequence;
 	return replay_reading(recovery, row);
+}
+
+/* Its state does not contain the batch yet. */
+static bool is_later(const struct detector_slot *slot, uint64_t sequence) {
+	return !slot->rebuild && slot->source != SOURCE_NONE && sequence > slot->saved;
+}
+
+static int replay_batch(void *user, const struct batch_row *row) {
+	struct recovery *recovery = user;
+
+	if (pause_to_commit(recovery) == PAUSED)
+		return PAUSED;
+	recovery->at = row->sequence;
+	return app_run_again(recovery->app, row, is_later, recovery->output);
 }
 
 /* What never had a state is replayed as it arrived, as long as all of it still waits. */
@@ -264,7 +313,10 @@ static int replay_all_later(struct recovery *recovery) {
 	recovery->at = recovery->app->floor;
 	recovery->output = APP_JOURNAL;
 	do {
-		r = store_each_reading(recovery->store, recovery->at, replay_later, recovery);
+		r = store_each_waiting(
+			recovery->store, recovery->at, replay_later, replay_batch, recovery);
+		if (r == 0)
+			end_of_notes(recovery);
 		if (r >= 0 && commit(recovery) < 0)
 			return E_STORE;
 	} while (r == PAUSED);
@@ -278,6 +330,8 @@ static int replay_past(void *user, const struct reading_row *row) {
 	if (row->time_ms != recovery->time_ms)
 		recovery->message++;
 	recovery->time_ms = row->time_ms;
+	if (registry_waiting(recovery->app->registry) >= WAITING_MAX)
+		catch_up(recovery);
 	return replay_reading(recovery, row);
 }
 
@@ -317,9 +371,12 @@ static int restore(struct recovery *recovery) {
 	int r = store_last_sequence(store, &recovery->app->sequence);
 	if (r == 0)
 		r = store_floor(store, &recovery->app->floor);
+	if (r == 0)
+		r = store_last_batch(store, &recovery->last_batch);
 	if (r < 0)
 		return r;
 
+	recovery->noted = true;
 	r = store_each_detector(store, restore_detector, recovery);
 	if (r == 0)
 		r = store_each_series(store, restore_series, recovery);

@@ -17,7 +17,7 @@
 struct detector_slot {
 	struct detector *detector; /* NULL: no detector has this id */
 	uint32_t source; /* index, SOURCE_NONE */
-	uint64_t sequence; /* of the last reading accepted, 0: none yet */
+	uint64_t sequence; /* of the last reading or, in a group, batch; 0: none yet */
 	uint64_t saved; /* sequence contained in the stored state */
 	bool saved_waiting; /* which holds ticks that had not stepped */
 	int64_t heard_ms; /* arrival of the last reading, wall clock; TIME_NONE: not since start */

@@ -16,6 +16,9 @@
  *
  * It is taken while no batch is in flight, so clock and states are of the same moment; readings
  * that the clock holds but that have not stepped yet are in the clock's part.
+ *
+ * Detectors of a group depend on each other. So those of a component (engine.h) and its neighbourhoods
+ * are taken at one moment, go into one transaction, and contain everything up to the same sequence.
  */
 #define STATE_VERSION 2
 
@@ -178,8 +181,8 @@ static int64_t save_neighbourhood(struct app *app, size_t index) {
 	return (int64_t)row.bytes.length;
 }
 
-/* Returns the bytes that it copied, or an error; then the state stays due. */
-static int64_t save(struct app *app, struct detector_slot *slot) {
+/* Returns the bytes that it copied, or an error. */
+static int64_t write_state(struct app *app, const struct detector_slot *slot, uint64_t sequence) {
 	const struct detector *detector = slot->detector;
 	struct state_header header = {
 		.version = STATE_VERSION,
@@ -197,7 +200,7 @@ static int64_t save(struct app *app, struct detector_slot *slot) {
 	struct state_row row = {
 		.detector = detector_id(detector),
 		.layout = app_layout(app, slot->source),
-		.sequence = slot->sequence,
+		.sequence = sequence,
 		.saved_ms = app_now(),
 		.bytes = {NULL, bytes},
 	};
@@ -210,15 +213,89 @@ static int64_t save(struct app *app, struct detector_slot *slot) {
 		r = save_scores(app, detector, i);
 	for (uint32_t i = 0; i < header.channels && r == 0; i++)
 		r = save_neighbours(app, detector, i);
-	slot->saved = slot->sequence;
-	slot->saved_waiting = detector_has_tick(detector);
-	app->counters.states++;
 	return r < 0 ? r : (int64_t)bytes;
 }
 
 static bool has_changed(const struct detector_slot *slot) {
 	return slot->detector && slot->source != SOURCE_NONE &&
 	       (slot->sequence > slot->saved || slot->saved_waiting);
+}
+
+static void note_saved(struct app *app, struct detector_slot *slot, uint64_t sequence) {
+	slot->saved = slot->sequence = sequence;
+	slot->saved_waiting = detector_has_tick(slot->detector);
+	app->counters.states++;
+}
+
+/* The detector with this id, if it has to be saved and belongs to the component. */
+static struct detector_slot *changed_member(struct app *app, uint32_t id, uint32_t component) {
+	struct detector_slot *slot = roster_detector(&app->roster, id);
+
+	return slot && has_changed(slot) &&
+			       engine_component(app->engine, slot->detector) == component
+		       ? slot
+		       : NULL;
+}
+
+/* Returns the bytes that it copied, or an error. Neighbourhoods are as their members left them. */
+static int64_t write_component(struct app *app, uint32_t component, uint32_t last) {
+	int64_t bytes = 0, written;
+	size_t count = engine_neighbourhoods(app->engine);
+
+	for (uint32_t id = 1; id <= last; id++) {
+		const struct detector_slot *slot = changed_member(app, id, component);
+
+		written = slot ? write_state(app, slot, app->sequence) : 0;
+		if (written < 0)
+			return written;
+		bytes += written;
+	}
+	for (size_t i = 0; i < count && bytes > 0; i++) {
+		if (engine_neighbourhood_component(app->engine, i) != component)
+			continue;
+		written = save_neighbourhood(app, i);
+		if (written < 0)
+			return written;
+		bytes += written;
+	}
+	return bytes;
+}
+
+/* All of a component, or nothing. */
+static int64_t save_component(struct app *app, uint32_t component) {
+	struct journal *journal = writer_journal(&app->writer);
+	size_t place = journal_place(journal);
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	int64_t bytes = write_component(app, component, last);
+	if (bytes < 0) {
+		journal_take_back(journal, place);
+		return bytes;
+	}
+	for (uint32_t id = 1; id <= last; id++) {
+		struct detector_slot *slot = changed_member(app, id, component);
+
+		if (slot)
+			note_saved(app, slot, app->sequence);
+	}
+	engine_component_saved(app->engine, component);
+	return bytes;
+}
+
+/* Returns the bytes that it copied, or an error; then the state stays due. */
+static int64_t save(struct app *app, struct detector_slot *slot) {
+	uint32_t component = engine_component(app->engine, slot->detector);
+
+	if (component)
+		return component == detector_id(slot->detector) ? save_component(app, component)
+								: 0;
+	if (!has_changed(slot))
+		return 0;
+
+	int64_t bytes = write_state(app, slot, slot->sequence);
+	if (bytes >= 0)
+		note_saved(app, slot, slot->sequence);
+	return bytes;
 }
 
 /* Looks again at what every stored state contains. */
@@ -249,41 +326,26 @@ static struct detector_slot *next_slot(struct app *app) {
 	uint32_t last = registry_last_detector_id(app->registry);
 
 	app->save_cursor = app->save_cursor >= last ? 1 : app->save_cursor + 1;
-	if (app->save_cursor == last) {
+	if (app->save_cursor == last)
 		raise_floor(app);
-		app->neighbourhoods_due = engine_neighbourhoods(app->engine);
-	}
 	return roster_detector(&app->roster, app->save_cursor);
-}
-
-/* Those that are due, from where the last turn ended. */
-static void save_neighbourhoods(struct app *app, int64_t bytes) {
-	while (app->neighbourhoods_due > 0 && bytes > 0 && writer_takes_forecasts(&app->writer)) {
-		int64_t saved = save_neighbourhood(app, app->neighbourhoods_due - 1);
-
-		if (saved < 0)
-			return;
-		app->neighbourhoods_due--;
-		bytes -= saved;
-	}
 }
 
 void app_save_due(struct app *app) {
 	int64_t bytes = 0;
 
 	while (app->save_credit >= 1 && bytes < SAVE_BYTES_PER_TURN &&
-		writer_takes_forecasts(&app->writer)) {
+		writer_takes_states(&app->writer)) {
 		struct detector_slot *slot = next_slot(app);
 
 		app->save_credit--;
-		if (!slot || !has_changed(slot))
+		if (!slot || !slot->detector || slot->source == SOURCE_NONE)
 			continue;
 		int64_t saved = save(app, slot);
 		if (saved < 0)
 			return;
 		bytes += saved;
 	}
-	save_neighbourhoods(app, SAVE_BYTES_PER_TURN - bytes);
 }
 
 void app_save_all(struct app *app, int64_t deadline_ms) {
@@ -292,14 +354,12 @@ void app_save_all(struct app *app, int64_t deadline_ms) {
 	for (uint32_t id = 1; id <= last && id < app->roster.detector_capacity; id++) {
 		struct detector_slot *slot = &app->roster.detectors[id];
 
-		if (has_changed(slot))
+		if (slot->detector && slot->source != SOURCE_NONE)
 			save(app, slot);
 		uv_update_time(&app->loop);
 		if (app_clock(app) >= deadline_ms)
 			break;
 	}
-	app->neighbourhoods_due = engine_neighbourhoods(app->engine);
-	save_neighbourhoods(app, INT64_MAX);
 	raise_floor(app);
 }
 

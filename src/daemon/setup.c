@@ -233,6 +233,9 @@ static int create_engine(struct app *app) {
 		return r;
 
 	app_set_pause(app);
+	app->stepping = calloc(app->config->limits.batch, sizeof(*app->stepping));
+	if (!app->stepping)
+		return -ENOMEM;
 	return batch_create(&app->step.batch, app->config->limits.batch);
 }
 
@@ -392,6 +395,7 @@ void setup_finish(struct app *app) {
 	store_close(app->store);
 	inbox_destroy(app->inbox);
 	batch_destroy(app->step.batch);
+	free(app->stepping);
 	engine_destroy(app->engine);
 	app_finish_training(app);
 	registry_destroy(app->registry);

@@ -19,8 +19,10 @@
 #define PRUNE_INTERVAL_MS (10 * 60 * 1000)
 #define PRUNE_PAUSE_MS    500
 
-/* Readings are noted up to this many times the bound, forecasts to the bound. */
+/* Readings are noted up to this many times the bound, forecasts to the bound, states to this part of
+ * it. */
 #define READINGS_FACTOR 2
+#define STATES_PART     4
 
 static int64_t loop_now(const struct writer *writer) {
 	return (int64_t)uv_now(writer->loop);
@@ -190,6 +192,10 @@ bool writer_takes_forecasts(const struct writer *writer) {
 
 bool writer_takes_readings(const struct writer *writer) {
 	return filled(writer) < READINGS_FACTOR * writer->options.journal_max;
+}
+
+bool writer_takes_states(const struct writer *writer) {
+	return filled(writer) < writer->options.journal_max / STATES_PART;
 }
 
 void writer_count_unstored(struct writer *writer) {

@@ -86,6 +86,9 @@ bool writer_is_full(const struct writer *writer);
  * for that reason is to be told to writer_count_unstored. */
 bool writer_takes_forecasts(const struct writer *writer);
 bool writer_takes_readings(const struct writer *writer);
+
+/* The same for states, which can wait and come in large pieces. */
+bool writer_takes_states(const struct writer *writer);
 void writer_count_unstored(struct writer *writer);
 
 /* Starts what is due; before the loop waits. `flush` commits even what has not waited long. */

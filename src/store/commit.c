@@ -198,6 +198,14 @@ static int put_neighbour_gain(struct store *store, const struct neighbour_gain_r
 	return store_run(store, PUT_NEIGHBOUR_GAIN);
 }
 
+static int put_batch(struct store *store, const struct batch_row *row) {
+	sqlite3_stmt *s = store->statements[PUT_BATCH];
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)row->sequence);
+	bind_blob(s, 2, row->detectors);
+	return store_run(store, PUT_BATCH);
+}
+
 static int put_record(struct store *store, enum journal_kind kind, const union journal_row *row) {
 	switch (kind) {
 	case JOURNAL_DETECTOR: return put_detector(store, &row->detector);
@@ -209,6 +217,7 @@ static int put_record(struct store *store, enum journal_kind kind, const union j
 	case JOURNAL_NEIGHBOURHOOD: return put_neighbourhood(store, &row->neighbourhood);
 	case JOURNAL_NEIGHBOUR: return put_neighbour(store, &row->neighbour);
 	case JOURNAL_NEIGHBOUR_GAIN: return put_neighbour_gain(store, &row->neighbour_gain);
+	case JOURNAL_BATCH: return put_batch(store, &row->batch);
 	case JOURNAL_MODEL:
 		return row->model.remove ? drop_model(store, &row->model)
 					 : put_model(store, &row->model);
@@ -264,9 +273,17 @@ static int put_number(struct store *store, struct span key, uint64_t number) {
 	return put_meta(store, &(struct meta_row){ key, span_of(text, length) });
 }
 
+/* Some of what lies below the floor. */
+static int drop_waiting(struct store *store, enum statement which, const struct journal *journal) {
+	sqlite3_stmt *s = store->statements[which];
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)journal->floor);
+	sqlite3_bind_int64(s, 2, DROP_MIN + 2 * (sqlite3_int64)journal->reading_count);
+	return store_run(store, which);
+}
+
 /* Keeps the floor, unless an earlier journal's was higher, and drops what lies below it. */
 static int raise_floor(struct store *store, const struct journal *journal) {
-	sqlite3_stmt *s = store->statements[DROP_PENDING];
 
 	if (journal->floor > store->floor) {
 		int r = put_number(store, SPAN("floor"), journal->floor);
@@ -274,9 +291,8 @@ static int raise_floor(struct store *store, const struct journal *journal) {
 			return r;
 	}
 
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)journal->floor);
-	sqlite3_bind_int64(s, 2, DROP_MIN + 2 * (sqlite3_int64)journal->reading_count);
-	return store_run(store, DROP_PENDING);
+	int r = drop_waiting(store, DROP_PENDING, journal);
+	return r < 0 ? r : drop_waiting(store, DROP_BATCHES, journal);
 }
 
 /* What no state contains after this transaction, as it arrived. */

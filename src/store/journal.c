@@ -44,6 +44,7 @@ static const struct shape shapes[JOURNAL_KINDS] = {
 			      { AT(neighbourhood_row, bytes) }                                       },
 	[JOURNAL_NEIGHBOUR] = { sizeof(struct neighbour_row),      0, 0, { 0 }                        },
 	[JOURNAL_NEIGHBOUR_GAIN] = { sizeof(struct neighbour_gain_row), 0, 0, { 0 }                        },
+	[JOURNAL_BATCH] = { sizeof(struct batch_row),          0, 1, { AT(batch_row, detectors) } },
 	[JOURNAL_MODEL] = { sizeof(struct model_row),          3, 1,
 			      { AT(model_row, name), AT(model_row, parent), AT(model_row, note),
 			AT(model_row, weights) }						     },
@@ -210,6 +211,18 @@ int journal_neighbour(struct journal *journal, const struct neighbour_row *row) 
 
 int journal_neighbour_gain(struct journal *journal, const struct neighbour_gain_row *row) {
 	return add(journal, JOURNAL_NEIGHBOUR_GAIN, row);
+}
+
+int journal_batch(struct journal *journal, const struct batch_row *row) {
+	return add(journal, JOURNAL_BATCH, row);
+}
+
+size_t journal_place(const struct journal *journal) {
+	return journal->records.length;
+}
+
+void journal_take_back(struct journal *journal, size_t place) {
+	journal->records.length = place;
 }
 
 void journal_floor(struct journal *journal, uint64_t sequence) {

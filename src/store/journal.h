@@ -66,6 +66,14 @@ void journal_floor(struct journal *journal, uint64_t sequence);
  * what store_input says once it is committed. */
 void journal_input(struct journal *journal, uint64_t position);
 
+/* Waits, as readings do, for states that contain it. */
+int journal_batch(struct journal *journal, const struct batch_row *row);
+
+/* All records from here on can be taken back, readings, floor and input apart: a place in the journal,
+ * until it is reset. */
+size_t journal_place(const struct journal *journal);
+void journal_take_back(struct journal *journal, size_t place);
+
 int journal_model(struct journal *journal, const struct model_row *row);
 int journal_learning(struct journal *journal, const struct learning_row *row);
 
@@ -86,6 +94,7 @@ enum journal_kind {
 	JOURNAL_NEIGHBOURHOOD,
 	JOURNAL_NEIGHBOUR,
 	JOURNAL_NEIGHBOUR_GAIN,
+	JOURNAL_BATCH,
 	JOURNAL_MODEL,
 	JOURNAL_LEARNING,
 	JOURNAL_META,
@@ -107,6 +116,7 @@ union journal_row {
 	struct neighbourhood_row neighbourhood;
 	struct neighbour_row neighbour;
 	struct neighbour_gain_row neighbour_gain;
+	struct batch_row batch;
 	struct model_row model;
 	struct learning_row learning;
 	struct meta_row meta;

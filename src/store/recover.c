@@ -153,6 +153,7 @@ int store_each_neighbourhood(struct store *store,
 
 struct reading_visit {
 	int (*visit)(void *user, const struct reading_row *row);
+	int (*batch)(void *user, const struct batch_row *row);
 	void *user;
 };
 
@@ -169,14 +170,28 @@ static int visit_reading(sqlite3_stmt *s, void *context) {
 	return visit->visit(visit->user, &row);
 }
 
-int store_each_reading(struct store *store, uint64_t after,
-	int (*visit)(void *user, const struct reading_row *row), void *user) {
+/* A reading, or a batch where the last column is not NULL. */
+static int visit_waiting(sqlite3_stmt *s, void *context) {
+	const struct reading_visit *visit = context;
+
+	if (sqlite3_column_type(s, 5) == SQLITE_NULL)
+		return visit_reading(s, context);
+	if (!visit->batch)
+		return 0;
+	return visit->batch(visit->user,
+		&(struct batch_row){ (uint64_t)sqlite3_column_int64(s, 4), column_blob(s, 5) });
+}
+
+int store_each_waiting(struct store *store, uint64_t after,
+	int (*reading)(void *user, const struct reading_row *row),
+	int (*batch)(void *user, const struct batch_row *row), void *user) {
 	return each_row(store,
-		"SELECT p.series,s.detector,p.time_ms,p.value,p.sequence"
-		" FROM pending p CROSS JOIN series s ON s.id=p.series"
-		" WHERE p.sequence>?1 ORDER BY p.sequence",
-		(const int64_t[1]){ (int64_t)after }, visit_reading,
-		&(struct reading_visit){ visit, user });
+		"SELECT p.series,s.detector,p.time_ms,p.value,p.sequence AS sequence,NULL"
+		" FROM pending p CROSS JOIN series s ON s.id=p.series WHERE p.sequence>?1"
+		" UNION ALL SELECT 0,0,0,NULL,sequence,detectors FROM batch WHERE sequence>?1"
+		" ORDER BY sequence",
+		(const int64_t[1]){ (int64_t)after }, visit_waiting,
+		&(struct reading_visit){ reading, batch, user });
 }
 
 struct whole_visit {
@@ -210,7 +225,7 @@ int store_each_past_reading(struct store *store, uint32_t detector, uint32_t lat
 		" ORDER BY time_ms DESC LIMIT 1 OFFSET ?2),-1)"
 		" WHERE s.detector=?1 ORDER BY r.time_ms,r.series",
 		(const int64_t[2]){ detector, latest }, visit_reading,
-		&(struct reading_visit){ visit, user });
+		&(struct reading_visit){ visit, NULL, user });
 }
 
 static int take_integer(sqlite3_stmt *s, void *context) {
@@ -236,11 +251,16 @@ int store_input(struct store *store, uint64_t *ret_position) {
 	return read_integer(store, "SELECT value FROM meta WHERE key='input'", ret_position);
 }
 
+int store_last_batch(struct store *store, uint64_t *ret_sequence) {
+	return read_integer(store, "SELECT max(sequence) FROM batch", ret_sequence);
+}
+
 int store_last_sequence(struct store *store, uint64_t *ret_sequence) {
 	/* What waits has gone from there once a state contains it. */
 	return read_integer(store,
 		"SELECT max(sequence) FROM ("
 		" SELECT max(sequence) AS sequence FROM pending UNION ALL"
+		" SELECT max(sequence) FROM batch UNION ALL"
 		" SELECT max(sequence) FROM state UNION ALL"
 		" SELECT CAST(value AS INTEGER) FROM meta WHERE key='floor')",
 		ret_sequence);

@@ -74,7 +74,7 @@ struct score_row {
 };
 
 /* All that a detector has learned, with its clock. `sequence` names the last reading that is
- * contained; later ones are replayed (store_each_reading). */
+ * contained; later ones are replayed (store_each_waiting). */
 struct state_row {
 	uint32_t detector;
 	uint64_t layout; /* of the bytes, for whoever reads them */
@@ -88,6 +88,13 @@ struct neighbourhood_row {
 	uint32_t id;
 	int64_t saved_ms;
 	struct span bytes;
+};
+
+/* Detectors of groups that stepped together; sequence is one number with the readings': those up to it
+ * had arrived. A replay that steps them together again comes to the same forecasts. */
+struct batch_row {
+	uint64_t sequence;
+	struct span detectors; /* ids, uint32_t each, in the machine's byte order */
 };
 
 /* One that a series looks at. */

@@ -89,6 +89,10 @@
 	" series INTEGER NOT NULL REFERENCES series, lead INTEGER NOT NULL, alone REAL,"           \
 	" together REAL, PRIMARY KEY(series, lead)) STRICT, WITHOUT ROWID"
 
+/* Which detectors of groups stepped together; a replay of what waits keeps to it. */
+#define BATCH_TABLE                                                                                \
+	"CREATE TABLE batch(sequence INTEGER PRIMARY KEY, detectors BLOB NOT NULL) STRICT"
+
 /* clang-format on */
 
 /* What leads from one version to the next, from 1 on. */
@@ -97,6 +101,7 @@ static const char *const upgrades[STORE_SCHEMA_VERSION - 1] = {
 	"DROP VIEW accuracy;" ACCURACY_VIEW,
 	NEIGHBOURHOOD_TABLE ";" NEIGHBOUR_TABLE ";" NEIGHBOUR_GAIN_TABLE ";" NEIGHBOURS_VIEW
 			    ";" NEIGHBOUR_GAINS_VIEW,
+	BATCH_TABLE,
 };
 
 /* In the order of creation. */
@@ -158,7 +163,7 @@ static const char *const objects[] = {
 	" adopted INTEGER NOT NULL, reason TEXT NOT NULL, duration_ms INTEGER NOT NULL) STRICT",
 	"CREATE INDEX learning_time ON learning(time_ms)",
 
-	NEIGHBOURHOOD_TABLE, NEIGHBOUR_TABLE, NEIGHBOUR_GAIN_TABLE,
+	NEIGHBOURHOOD_TABLE, NEIGHBOUR_TABLE, NEIGHBOUR_GAIN_TABLE, BATCH_TABLE,
 
 	/* clang-format off */
 

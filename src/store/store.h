@@ -53,7 +53,7 @@ struct store_refusal {
 };
 
 /* Version of the schema that this code reads and writes. */
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 /*
  * 0, and a database of an earlier version of the schema has become one of this; E_IN_USE if another
@@ -129,10 +129,12 @@ int store_each_state(
 int store_each_neighbourhood(struct store *store,
 	int (*visit)(void *user, const struct neighbourhood_row *row), void *user);
 
-/* Readings that waited for a state to contain them, those with a sequence above `after`, in the
- * order of their sequence, replaced ones included. A detector needs those above its state's. */
-int store_each_reading(struct store *store, uint64_t after,
-	int (*visit)(void *user, const struct reading_row *row), void *user);
+/* Readings that waited for a state to contain them, replaced ones included, and batches, those with a
+ * sequence above `after`, in the order of their sequence; batch may be NULL. A detector needs those
+ * above its state's. */
+int store_each_waiting(struct store *store, uint64_t after,
+	int (*reading)(void *user, const struct reading_row *row),
+	int (*batch)(void *user, const struct batch_row *row), void *user);
 
 /* Detectors all of whose readings still wait: their history has nothing that is older. */
 int store_each_waiting_whole(
@@ -148,6 +150,9 @@ int store_floor(struct store *store, uint64_t *ret_sequence);
 
 /* What journal_input said last; 0 if never. */
 int store_input(struct store *store, uint64_t *ret_position);
+
+/* The highest sequence of a batch; 0 if none waits. */
+int store_last_batch(struct store *store, uint64_t *ret_sequence);
 
 /* The highest sequence in use; 0 if none. */
 int store_last_sequence(struct store *store, uint64_t *ret_sequence);

@@ -127,10 +127,22 @@ static int write_waiting(void *user, const struct reading_row *row) {
 	return 0;
 }
 
+/* "[ids]sequence ". */
+static int write_batch(void *user, const struct batch_row *row) {
+	uint32_t ids[8];
+
+	assert_in_range(row->detectors.length, sizeof(ids[0]), sizeof(ids));
+	memcpy(ids, row->detectors.data, row->detectors.length);
+	for (size_t i = 0; i < row->detectors.length / sizeof(ids[0]); i++)
+		text_add_format(user, "%s%u", i ? "+" : "[", ids[i]);
+	text_add_format(user, "]%llu ", (unsigned long long)row->sequence);
+	return 0;
+}
+
 static void assert_waiting(struct store *store, uint64_t after, const char *expected) {
 	struct text text = { 0 };
 
-	assert_int_equal(store_each_reading(store, after, write_waiting, &text), 0);
+	assert_int_equal(store_each_waiting(store, after, write_waiting, write_batch, &text), 0);
 	text_add_char(&text, '\0');
 	assert_string_equal(text.data, expected);
 	text_finish(&text);
@@ -158,6 +170,55 @@ static void readings_wait_in_the_order_of_arrival_replaced_ones_included(void **
 			"SELECT group_concat(series||':'||time_ms||':'||coalesce(value,'none'),' ')"
 			" FROM (SELECT * FROM reading ORDER BY series, time_ms)"),
 		"1:1000:2.0 2:9000:none 3:1000:4.0 3:2000:3.0");
+}
+
+static void add_batch(struct journal *journal, uint64_t sequence, uint32_t first, uint32_t second) {
+	uint32_t ids[2] = { first, second };
+	struct batch_row row = { sequence, span_of(ids, sizeof(ids)) };
+
+	assert_int_equal(journal_batch(journal, &row), 0);
+}
+
+static void batches_wait_among_the_readings_that_they_came_after(void **state) {
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+	struct journal *journal = &fixture->journal;
+	uint64_t sequence;
+
+	fixture_add_pump(journal, 1);
+	fixture_add_pump(journal, 2);
+	fixture_add_reading(journal, 1, 1000, 1, 2);
+	add_batch(journal, 3, 1, 2);
+	fixture_add_reading(journal, 3, 1000, 2, 5);
+	fixture_add_reading(journal, 1, 2000, 3, 6);
+	add_batch(journal, 7, 2, 1);
+	fixture_commit(store, journal);
+
+	assert_waiting(store, 0, "1/1:1000:1:2 [1+2]3 2/3:1000:2:5 1/1:2000:3:6 [2+1]7 ");
+	assert_waiting(store, 3, "2/3:1000:2:5 1/1:2000:3:6 [2+1]7 ");
+	assert_int_equal(store_last_batch(store, &sequence), 0);
+	assert_int_equal(sequence, 7);
+	assert_int_equal(store_last_sequence(store, &sequence), 0);
+	assert_int_equal(sequence, 7);
+
+	journal_floor(journal, 5);
+	fixture_commit(store, journal);
+	assert_waiting(store, 0, "1/1:2000:3:6 [2+1]7 ");
+}
+
+static void records_can_be_taken_back(void **state) {
+	struct fixture *fixture = *state;
+	struct journal *journal = &fixture->journal;
+
+	fixture_add_pump(journal, 1);
+	size_t place = journal_place(journal);
+	fixture_add_pump(journal, 2);
+	add_batch(journal, 9, 1, 2);
+	journal_take_back(journal, place);
+	add_batch(journal, 3, 1, 1);
+	fixture_commit(fixture->store, journal);
+	assert_waiting(fixture->store, 0, "[1+1]3 ");
+	assert_string_equal(fixture_ask(fixture, "SELECT count(*) FROM detector"), "1");
 }
 
 static void what_states_contain_waits_no_longer(void **state) {
@@ -310,6 +371,8 @@ int main(void) {
 		FIXTURE_TEST(a_visit_can_end_the_recovery),
 		FIXTURE_TEST(states_are_recovered_and_damaged_ones_come_empty),
 		OPEN_TEST(readings_wait_in_the_order_of_arrival_replaced_ones_included),
+		OPEN_TEST(batches_wait_among_the_readings_that_they_came_after),
+		OPEN_TEST(records_can_be_taken_back),
 		OPEN_TEST(what_states_contain_waits_no_longer),
 		OPEN_TEST(a_floor_that_rises_far_is_worked_off_over_several_commits),
 		OPEN_TEST(transient_readings_wait_but_are_no_history),

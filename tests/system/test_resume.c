@@ -30,17 +30,22 @@
 	"[source fine]\ntopic = fine/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"         \
 	"aggregate = sum\n"                                                                        \
 	"[source tardy]\ntopic = tardy/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"       \
-	"lateness = 3m\n"
+	"lateness = 3m\n"                                                                          \
+	"[source road]\ntopic = road\nformat = json\ndetector = {id}\nstep = 60s\nhorizon = 4\n"   \
+	"group = road\n"
 
 /* Whole minutes, so that every clock's grid begins with the first. */
 #define BEGIN 1700000040
 
-/* Messages of one minute, and the readings in them. */
-#define MESSAGES_PER_MINUTE 7
-#define READINGS_PER_MINUTE 8
+/* Messages of one minute, and the readings in them. The last message brings those of a whole group, so
+ * that it does not depend on the time who steps with whom. */
+#define MESSAGES_PER_MINUTE 8
+#define ROAD_MESSAGE        7
+#define ROAD_MEMBERS        6
+#define READINGS_PER_MINUTE (8 + ROAD_MEMBERS)
 
 /* A sum is forecast once its minute is over, the tardy sensor three minutes after that. */
-#define FORECASTS_PER_MINUTE 6
+#define FORECASTS_PER_MINUTE (6 + ROAD_MEMBERS)
 #define FORECASTS_TO_COME    5
 
 /* Messages that one life of the daemon is fed. */
@@ -73,11 +78,11 @@ static double value_at(unsigned minute, unsigned of) {
 
 /* Two messages of one minute belong to one detector, three readings to one period, and the tardy
  * sensor tells of every other minute late. */
-static void publish_message(unsigned number) {
+static void publish_part(unsigned minute, unsigned part) {
 	static const struct {
 		const char *topic, *channel;
 		int second;
-	} parts[MESSAGES_PER_MINUTE] = {
+	} parts[ROAD_MESSAGE] = {
 		{"plant/whole",  "a", 0 },
 		{ "plant/parts", "a", 0 },
 		{ "plant/parts", "b", 0 },
@@ -86,11 +91,10 @@ static void publish_message(unsigned number) {
 		{ "fine/sum",    "x", 40},
 		{ "tardy/late",  "y", 0 },
 	};
-	unsigned minute = number / MESSAGES_PER_MINUTE, part = number % MESSAGES_PER_MINUTE;
 	char text[128];
 
 	/* Pairs of the last one's minutes change places. */
-	unsigned at = part == MESSAGES_PER_MINUTE - 1 ? minute ^ 1 : minute;
+	unsigned at = part == ROAD_MESSAGE - 1 ? minute ^ 1 : minute;
 	int length = snprintf(text, sizeof(text), "{\"time\":%d,\"%s\":%.6f",
 		(int)(BEGIN + 60 * at) + parts[part].second, parts[part].channel,
 		value_at(at, part));
@@ -99,6 +103,35 @@ static void publish_message(unsigned number) {
 			value_at(at, 7));
 	snprintf(text + length, sizeof(text) - (size_t)length, "}");
 	publish_text(&peer, parts[part].topic, text);
+}
+
+/* A wave that passes one after the other. */
+static double road_at(unsigned minute, unsigned member) {
+	double noise = scatter(minute * 8 + member + 5000) % 1000 / 1000.0;
+
+	return 50 + 10 * sin((minute - member) * 0.37) + 5 * sin((minute - member) * 0.11) + noise;
+}
+
+static void publish_road(unsigned minute) {
+	char text[512];
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(to);
+	for (unsigned member = 0; member < ROAD_MEMBERS; member++)
+		fprintf(to, "%c{\"id\":\"road%u\",\"time\":%d,\"speed\":%.6f}", member ? ',' : '[',
+			member, (int)(BEGIN + 60 * minute), road_at(minute, member));
+	fputc(']', to);
+	assert_int_equal(fclose(to), 0);
+	publish_text(&peer, "road", text);
+}
+
+static void publish_message(unsigned number) {
+	unsigned minute = number / MESSAGES_PER_MINUTE, part = number % MESSAGES_PER_MINUTE;
+
+	if (part == ROAD_MESSAGE)
+		publish_road(minute);
+	else
+		publish_part(minute, part);
 }
 
 static void publish_until(unsigned *next, unsigned end) {
@@ -151,12 +184,13 @@ static bool arm(void) {
 }
 
 /* The message that what has been committed ends before: nothing is there by halves, nor out of
- * turn. The first of each minute brings two readings, the others one. */
+ * turn. The first of each minute brings two readings, the last those of a group, the others one. */
 static unsigned first_missing(void) {
 	unsigned count = (unsigned)process_query_number(&process, "SELECT count(*) FROM reading");
 	unsigned minute = count / READINGS_PER_MINUTE, rest = count % READINGS_PER_MINUTE;
 
 	assert_int_not_equal(rest, 1);
+	assert_true(rest <= ROAD_MESSAGE + 1);
 	return minute * MESSAGES_PER_MINUTE + (rest > 0 ? rest - 1 : 0);
 }
 
@@ -239,13 +273,16 @@ static void nothing_differs_after_kills_at_any_moment(void **state) {
 	static const struct {
 		const char *what, *query;
 	} tables[] = {
-		{"readings",				      OF_SERIES("time_ms, value",                    "reading") },
-		{ "forecasts",					      OF_SERIES("issued_ms, json",										"forecast") },
-		{ "anomalies",				    OF_SERIES("time_ms, value, low, high, t.score", "anomaly") },
+		{"readings",			       OF_SERIES("time_ms, value",                     "reading") },
+		{ "forecasts",                             OF_SERIES("issued_ms, json",                    "forecast")},
+		{ "anomalies",                             OF_SERIES("time_ms, value, low, high, t.score", "anomaly") },
 		{ "scores",
                  OF_SERIES("lead, n, mae, rmse, bias, t.skill, coverage80, mase, pinball",
-                 "score") },
-		{ "states",				       LEARNED                      },
+                 "score")											     },
+		{ "states",				LEARNED				       },
+		{ "neighbourhoods", "SELECT id, bytes FROM @.neighbourhood"                                             },
+		{ "neighbours",                            OF_SERIES("rank, neighbour, correlation",                                                                         "neighbour")           },
+		{ "gains",                       OF_SERIES("lead, alone, together",								    "neighbour_gain")},
 	};
 	unsigned minutes = (kills * FEED_MAX / 2 / MESSAGES_PER_MINUTE + 120) & ~1u;
 	unsigned next = 0, end = minutes * MESSAGES_PER_MINUTE;
@@ -277,7 +314,9 @@ static void nothing_differs_after_kills_at_any_moment(void **state) {
 	assert_false(differs);
 	/* The comparison sees something. */
 	assert_true(process_query_number(&process, "SELECT count(*) FROM anomaly") > 0);
-	assert_true(process_query_number(&process, "SELECT count(*) FROM state") == 4);
+	assert_true(
+		process_query_number(&process, "SELECT count(*) FROM state") == 4 + ROAD_MEMBERS);
+	assert_true(process_query_number(&process, "SELECT count(*) FROM neighbour_gain") > 0);
 }
 
 int main(int argc, char **argv) {
