@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scene.h"
-#include "timing.h"
+#include "pupil.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,11 +22,6 @@
 	"[source mine]\ntopic = mine/{detector}\nformat = json\nstep = 60s\nhorizon = 2\n"         \
 	"instances = own\n"
 
-#define CHANNELS 10
-
-/* Of readings until something must have been learned. A lesson takes some two. */
-#define HOURS 600
-
 static int minute;
 
 static int start(void **state) {
@@ -40,44 +34,12 @@ static int start(void **state) {
 	return 0;
 }
 
-/* Up and down, with a period of its own for each channel; minutes of the year 2023. */
 static void publish_minute(const char *topic) {
-	char text[512];
-	int length =
-		snprintf(text, sizeof(text), "{\"time\":%d", 1700000000 / 60 * 60 + 60 * minute);
-	for (int c = 0; c < CHANNELS; c++) {
-		int period = 7 + c, phase = minute % (2 * period);
-		length += snprintf(text + length, sizeof(text) - (size_t)length, ",\"c%d\":%d.%d",
-			c, phase < period ? phase : 2 * period - phase, minute * 7 % 10);
-	}
-	snprintf(text + length, sizeof(text) - (size_t)length, "}");
-	publish_text(&peer, topic, text);
-	minute++;
+	pupil_publish(topic, minute++);
 }
 
-static json_t *ask(const char *verb, const char *payload) {
-	char topic[64];
-	snprintf(topic, sizeof(topic), "xlstm/main/request/%s", verb);
-	publish_text(&peer, topic, payload);
-	snprintf(topic, sizeof(topic), "xlstm/main/response/%s", verb);
-	return await_json(&peer, topic);
-}
-
-/* Feeds a detector, an hour of its minutes every quarter of a second, until the query gives this
- * text. Learning goes on meanwhile, on a busy machine slowly. */
 static void feed_until(const char *topic, const char *sql, const char *expected) {
-	for (int hour = 0; hour < HOURS; hour++) {
-		for (int i = 0; i < 60; i++)
-			publish_minute(topic);
-		json_decref(ask("flush", ""));
-		char *found = process_query(&process, sql);
-		bool done = strcmp(found, expected) == 0;
-		free(found);
-		if (done)
-			return;
-		sleep_ms(250);
-	}
-	fail_msg("after %d hours: %s is not %s", HOURS, sql, expected);
+	pupil_feed_until(&process, (const char *const[]){ topic, NULL }, &minute, sql, expected);
 }
 
 static void expect_model(const char *name) {
