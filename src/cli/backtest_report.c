@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backtest_report.h"
 
+#include "row_layout.h"
 #include "text.h"
 
 #include <errno.h>
@@ -13,7 +14,13 @@ struct result {
 	double expert_mse[EXPERTS], expert_mae[EXPERTS]; /* NAN: never awake */
 };
 
-static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
+/* Lean rows keep what the experts said at a few leads only, whose mean compares with nothing. */
+static bool knows_experts(const struct backtest_options *options, uint32_t horizon) {
+	return options->forecast.rows != ROWS_LEAN || horizon <= LEADS_LEAN;
+}
+
+static struct result result_of(
+	const struct backtest_options *options, const struct scorer *scorer, uint32_t horizon) {
 	struct lead_sums sum, lead;
 	scorer_sum(scorer, 1, horizon, &sum);
 	scorer_sum(scorer, horizon, horizon, &lead);
@@ -29,6 +36,9 @@ static struct result result_of(const struct scorer *scorer, uint32_t horizon) {
 		.calibrated = scorer_calibrated(scorer, 1, horizon),
 		.calibrated_last = scorer_calibrated(scorer, horizon, horizon) };
 	for (int e = 0; e < EXPERTS; e++) {
+		result.expert_mse[e] = result.expert_mae[e] = NAN;
+		if (!knows_experts(options, horizon))
+			continue;
 		result.expert_mse[e] = sum.expert_squared[e] / sum.expert_n[e];
 		result.expert_mae[e] = sum.expert_absolute[e] / sum.expert_n[e];
 	}
@@ -128,7 +138,7 @@ static int report_json(const struct backtest_options *options, const struct scor
 		uint32_t h = options->horizons[i];
 		if (i > 0)
 			text_add_char(&json, ',');
-		add_horizon(&json, options, h, result_of(scorer, h));
+		add_horizon(&json, options, h, result_of(options, scorer, h));
 	}
 	text_add(&json, SPAN("]}\n"));
 	bool failed = text_failed(&json);
@@ -154,8 +164,8 @@ static void print_experts(
 			continue;
 		fprintf(file, "  %-14s", expert_name((enum expert)e));
 		for (uint32_t i = 0; i < options->horizons_count; i++)
-			print_cell(
-				file, 11, 5, result_of(scorer, options->horizons[i]).expert_mse[e]);
+			print_cell(file, 11, 5,
+				result_of(options, scorer, options->horizons[i]).expert_mse[e]);
 		fputc('\n', file);
 	}
 }
@@ -190,7 +200,7 @@ static void report_table(const struct backtest_options *options, const struct sc
 	fprintf(file, "%7s %11s %11s %8s %11s %11s %9s %11s %8s\n", "steps", "MSE", "MAE", "MASE",
 		"pinball", "coverage80", "at last", "calibrated", "skill");
 	for (uint32_t i = 0; i < options->horizons_count; i++) {
-		struct result result = result_of(scorer, options->horizons[i]);
+		struct result result = result_of(options, scorer, options->horizons[i]);
 		print_result(file, options->horizons[i], &result);
 	}
 	print_experts(options, scorer, file);

@@ -244,6 +244,14 @@ void app_review(struct app *app);
 /* Learning pauses, or goes on, as configuration and requests have it. */
 void app_set_pause(struct app *app);
 
+/* By request: learning pauses or goes on, a detector is flagged or not. A restart does not forget it.
+ * app_flag: as engine_flag. */
+void app_pause_learning(struct app *app, bool paused);
+int app_flag(struct app *app, const struct detector *detector, bool flagged);
+
+/* Flags a detector as it was. 0, or an error of the store. */
+int app_load_flag(struct app *app, struct store *store, const struct detector *detector);
+
 /* Finds the versions in the database and puts the one in use there to use. 0, or an error of the
  * store. */
 int app_load_training(struct app *app, struct store *store);

@@ -365,6 +365,20 @@ static int rebuild_all(struct recovery *recovery) {
 	return r;
 }
 
+/* Before anything is replayed, which is not learned from then. */
+static int restore_flags(struct recovery *recovery) {
+	struct app *app = recovery->app;
+	int r = 0;
+
+	for (uint32_t id = 1; id < app->roster.detector_capacity && r == 0; id++) {
+		const struct detector_slot *slot = slot_at(app, id);
+
+		if (slot && slot->source != SOURCE_NONE)
+			r = app_load_flag(app, recovery->store, slot->detector);
+	}
+	return r;
+}
+
 static int restore(struct recovery *recovery) {
 	struct store *store = recovery->store;
 
@@ -388,6 +402,8 @@ static int restore(struct recovery *recovery) {
 		r = add_all_to_engine(recovery->app, store);
 	if (r == 0)
 		r = store_each_state(store, restore_state, recovery);
+	if (r == 0)
+		r = restore_flags(recovery);
 	if (r == 0)
 		r = store_each_waiting_whole(store, note_whole, recovery);
 	if (r == 0)

@@ -110,12 +110,11 @@ static int flush(struct question *question) {
 
 /* Learning pauses, or goes on. */
 static int pause_learning(struct question *question) {
-	struct app *app = question->app;
+	bool paused;
 
-	int r = wire_request_bool(question->request, "paused", &app->training.paused);
-	if (r < 0)
+	if (wire_request_bool(question->request, "paused", &paused) < 0)
 		return E_USAGE;
-	app_set_pause(app);
+	app_pause_learning(question->app, paused);
 	return 0;
 }
 
@@ -142,7 +141,7 @@ static int flag(struct question *question) {
 	if (!detector || !question->app->engine ||
 		wire_request_bool(question->request, "flagged", &flagged) < 0)
 		return E_USAGE;
-	return engine_flag(question->app->engine, detector, flagged);
+	return app_flag(question->app, detector, flagged);
 }
 
 /* The versions of weights that the database keeps, oldest first. */

@@ -48,25 +48,31 @@ static void set_text(struct text *text, struct span to) {
 	*text = copy;
 }
 
-static void write_champion_key(const struct detector *detector, struct text *to) {
-	text_add(to, SPAN("champion"));
+/* Of `meta`. */
+static void write_key(struct span what, const struct detector *detector, struct text *to) {
+	text_add(to, what);
 	if (!detector)
 		return;
 	text_add_char(to, ' ');
 	text_add(to, detector_name(detector));
 }
 
-/* From now on these weights are in use under this name. */
-static void note_champion(struct app *app, const struct detector *detector, struct span name) {
+static void note_meta(
+	struct app *app, struct span what, const struct detector *detector, struct span value) {
 	struct text key = { 0 };
 
-	write_champion_key(detector, &key);
-	set_text(name_in_use(app, detector), name);
+	write_key(what, detector, &key);
 	if (!text_failed(&key))
-		journal_meta(writer_journal(&app->writer), text_span(&key), name);
+		journal_meta(writer_journal(&app->writer), text_span(&key), value);
 	text_finish(&key);
+}
+
+/* From now on these weights are in use under this name. */
+static void note_champion(struct app *app, const struct detector *detector, struct span name) {
+	set_text(name_in_use(app, detector), name);
+	note_meta(app, SPAN("champion"), detector, name);
 	if (!detector)
-		journal_meta(writer_journal(&app->writer), SPAN("model"), name);
+		note_meta(app, SPAN("model"), NULL, name);
 }
 
 /* Versions beyond those that are to be kept leave the database. */
@@ -225,6 +231,19 @@ void app_set_pause(struct app *app) {
 		engine_pause(app->engine, app->training.paused || !app->config->learning.enabled);
 }
 
+void app_pause_learning(struct app *app, bool paused) {
+	app->training.paused = paused;
+	note_meta(app, SPAN("paused"), NULL, paused ? SPAN("1") : SPAN("0"));
+	app_set_pause(app);
+}
+
+int app_flag(struct app *app, const struct detector *detector, bool flagged) {
+	int r = engine_flag(app->engine, detector, flagged);
+	if (r == 0)
+		note_meta(app, SPAN("flagged"), detector, flagged ? SPAN("1") : SPAN("0"));
+	return r;
+}
+
 void app_train(struct app *app) {
 	struct train_job *job = &app->training.job;
 
@@ -300,7 +319,7 @@ int app_restore_weights(
 static int load_champion(struct app *app, struct store *store, const struct detector *detector) {
 	struct text key = { 0 }, name = { 0 }, bytes = { 0 };
 
-	write_champion_key(detector, &key);
+	write_key(SPAN("champion"), detector, &key);
 	int r = text_failed(&key) ? -ENOMEM : store_meta(store, text_span(&key), &name);
 	if (r == 0 && !version_is_of(text_span(&name), text_span(&app->training.base)))
 		r = E_NOT_FOUND;
@@ -317,6 +336,28 @@ static int load_champion(struct app *app, struct store *store, const struct dete
 	return r == -ENOMEM ? r : 0;
 }
 
+/* What note_meta wrote; false if it never did. */
+static int read_switch(
+	struct store *store, struct span what, const struct detector *detector, bool *ret_on) {
+	struct text key = { 0 }, value = { 0 };
+
+	write_key(what, detector, &key);
+	int r = text_failed(&key) ? -ENOMEM : store_meta(store, text_span(&key), &value);
+	*ret_on = r == 0 && span_equal(text_span(&value), SPAN("1"));
+	text_finish(&key);
+	text_finish(&value);
+	return r == E_NOT_FOUND ? 0 : r;
+}
+
+int app_load_flag(struct app *app, struct store *store, const struct detector *detector) {
+	bool flagged;
+
+	int r = read_switch(store, SPAN("flagged"), detector, &flagged);
+	if (r == 0 && flagged)
+		(void)engine_flag(app->engine, detector, true); /* it may have found no room */
+	return r;
+}
+
 static int note_stored_version(void *user, const struct model_row *row) {
 	struct app *app = user;
 
@@ -327,6 +368,9 @@ int app_load_training(struct app *app, struct store *store) {
 	if (!app->training.shipped)
 		return 0;
 	int r = store_each_model(store, note_stored_version, app);
+	if (r == 0)
+		r = read_switch(store, SPAN("paused"), NULL, &app->training.paused);
+	app_set_pause(app);
 	return r < 0 ? r : load_champion(app, store, NULL);
 }
 

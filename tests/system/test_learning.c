@@ -2,6 +2,7 @@
 #include "pupil.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,15 +123,59 @@ static void a_detector_of_its_own_learns_by_itself(void **state) {
 	free(name);
 }
 
-static void paused_it_collects_nothing(void **state) {
+static int tool(const char *arguments) {
+	char command[512];
+	snprintf(command, sizeof(command), "%s %s --server %s >%s 2>&1", getenv("XLSTMCTL"),
+		arguments, broker.server, process_file(&process, "said"));
+	return system(command);
+}
+
+static void the_command_goes_back_too(void **state) {
+	(void)state;
+	assert_int_equal(tool("model restore base-2"), 0);
+	expect_model("base-2");
+	assert_int_not_equal(tool("model restore base-2+99"), 0);
+	expect_model("base-2");
+	assert_int_equal(tool("model restore base-2+1"), 0);
+	expect_model("base-2+1");
+}
+
+/* Waits until statistics say so of learning as a whole. */
+static void await_paused(bool paused) {
+	bool found = !paused;
+	for (int i = 0; i < 100 && found != paused; i++) {
+		json_t *stats = await_json(&peer, "xlstm/main/stats");
+		found = json_is_true(json_object_get(json_object_get(stats, "learning"), "paused"));
+		json_decref(stats);
+	}
+	assert_int_equal(found, paused);
+}
+
+static void a_pause_and_a_flag_outlive_a_kill(void **state) {
 	(void)state;
 	expect_answer("pause_learning", "{\"paused\":true}", "ok");
-	json_t *stats = await_stats(&peer, "readings", 0);
-	json_t *learning = json_object_get(stats, "learning");
-	assert_true(json_is_object(learning));
-	json_decref(stats);
 	expect_answer("flag", "{\"detector\":\"a\",\"flagged\":true}", "ok");
 	expect_answer("flag", "{\"detector\":\"nobody\",\"flagged\":true}", "error");
+	process_await_query(&process,
+		"SELECT group_concat(key||'='||value) FROM meta WHERE key IN ('paused', 'flagged "
+		"a')",
+		"flagged a=1,paused=1");
+	process_kill(&process);
+	process_start(&process);
+	await_subscribed(&peer);
+	await_paused(true);
+	expect_answer("pause_learning", "{\"paused\":false}", "ok");
+	await_paused(false);
+}
+
+static void a_reload_pauses_learning(void **state) {
+	(void)state;
+	process_configure(&process, &broker, CONFIG("100ms") "[learning]\nenabled = off\n");
+	process_signal(&process, SIGHUP);
+	await_paused(true);
+	process_configure(&process, &broker, CONFIG("100ms"));
+	process_signal(&process, SIGHUP);
+	await_paused(false);
 	process_stop(&process);
 }
 
@@ -142,8 +187,10 @@ int main(void) {
 		cmocka_unit_test(it_learns_and_every_attempt_is_a_row),
 		cmocka_unit_test(what_was_adopted_is_in_use_after_a_kill),
 		cmocka_unit_test(it_goes_back_to_a_version_by_request),
+		cmocka_unit_test(the_command_goes_back_too),
 		cmocka_unit_test(a_detector_of_its_own_learns_by_itself),
-		cmocka_unit_test(paused_it_collects_nothing),
+		cmocka_unit_test(a_pause_and_a_flag_outlive_a_kill),
+		cmocka_unit_test(a_reload_pauses_learning),
 	};
 
 	/* The others work a hundred thousand readings off again, which sanitizers take minutes for. */
