@@ -51,7 +51,7 @@ void calibrate_settle(
 	struct calibrate *calibrate, uint32_t h, double y, const struct issued *issued) {
 	double keep = 1 - fmin(issued->stride / SIZE_WINDOW, SIZE_FASTEST);
 	double rate = position_rate(fmax((double)h / issued->stride, 1));
-	calibrate->errors = keep * calibrate->errors + fabs(y - issued->mean) * issued->unit;
+	calibrate->errors = keep * calibrate->errors + fabs(y - issued->centre) * issued->unit;
 	calibrate->spreads = keep * calibrate->spreads + issued->spread * issued->unit;
 	for (int i = 0; i < QUANTILES; i++) {
 		double quantile = (double)issued->quantiles[i];
@@ -67,14 +67,14 @@ double calibrate_size(
 	       (guesses * spread + calibrate->spreads);
 }
 
-void calibrate_quantiles(const struct calibrate *calibrate, double mean, double size,
+void calibrate_quantiles(const struct calibrate *calibrate, double centre, double size,
 	const double shape[QUANTILES], float quantiles[QUANTILES]) {
 	double offsets[QUANTILES];
 	for (int i = 0; i < QUANTILES; i++)
 		offsets[i] = shape[i] + calibrate->positions[i];
 	rearrange(offsets);
 	for (int i = 0; i < QUANTILES; i++)
-		quantiles[i] = (float)(mean + size * offsets[i]);
+		quantiles[i] = (float)(centre + size * offsets[i]);
 }
 
 struct calibrate calibrate_between(

@@ -5,7 +5,7 @@
 #include "record.h"
 
 /*
- * Quantiles around the mean forecast of one lead, corrected by what arrived (online conformal
+ * Quantiles around the centre of one lead (centre.h), corrected by what arrived (online conformal
  * prediction by quantile tracking: Gibbs and Candes 2021; Angelopoulos, Candes and Tibshirani
  * 2023, "P" part). Each level tau has a position q_tau in units of the expected absolute error;
  * when the observation of a forecast arrives,
@@ -31,7 +31,7 @@ double quantile_level(int i);
 /* What was issued for an observation, relative to anything; times `unit` it is in the unit of the
  * readings. */
 struct issued {
-	double mean, spread, unit;
+	double centre, spread, unit;
 	uint32_t stride; /* ticks that it stands for, where only some are scored */
 	const float *quantiles; /* [QUANTILES] */
 };
@@ -53,8 +53,8 @@ double calibrate_size(
  * in units of its mean absolute deviation. */
 extern const double calibrate_normal[QUANTILES];
 
-/* Nine ascending quantiles around mean for errors of that size. */
-void calibrate_quantiles(const struct calibrate *calibrate, double mean, double size,
+/* Nine ascending quantiles around the centre for errors of that size. */
+void calibrate_quantiles(const struct calibrate *calibrate, double centre, double size,
 	const double shape[QUANTILES], float quantiles[QUANTILES]);
 
 #endif

@@ -65,21 +65,49 @@ static double shape_trust_at(const struct panel *panel, uint32_t h, double score
 	return panel->network_awake ? fmax(0, 1 - scored / (SHAPE_TRUST * mix_trust(h))) : 0;
 }
 
-/* What errors of size one are taken to be distributed like: as far as it is trusted as the network
- * says around its own mean, else normal. */
-static void shape_at(const struct panel *panel, uint32_t h, double spread, double trust,
-	double shape[QUANTILES]) {
-	const double *quantiles = panel->network[h - 1];
+/* What the network puts where the centre of the quantiles will be: its median, or its mean where no median
+ * is kept. */
+static double middle_of(const struct row *row, const double quantiles[QUANTILES]) {
 	double mean = 0;
-	for (int q = 0; q < QUANTILES && trust > 0; q++)
+	if (row->centre)
+		return quantiles[QUANTILE_MEDIAN];
+	for (int q = 0; q < QUANTILES; q++)
 		mean += quantiles[q] / QUANTILES;
+	return mean;
+}
+
+/* What errors of size one are taken to be distributed like: as far as it is trusted as the network
+ * says around its own middle, else normal. */
+static void shape_at(const struct row *row, const struct panel *panel, uint32_t h, double spread,
+	double trust, double shape[QUANTILES]) {
+	const double *quantiles = panel->network[h - 1];
+	double middle = trust > 0 ? middle_of(row, quantiles) : 0;
 	for (int q = 0; q < QUANTILES; q++) {
-		double own = trust > 0 ? (quantiles[q] - mean) / spread : 0;
+		double own = trust > 0 ? (quantiles[q] - middle) / spread : 0;
 		shape[q] = trust * own + (1 - trust) * calibrate_normal[q];
 	}
 }
 
-/* Mixes the experts at one lead and puts quantiles around the mean. *size: expected absolute error
+/* Mixes the experts at one lead. */
+static void mix_lead(
+	const struct row *row, const struct panel *panel, uint32_t h, struct pending *pending) {
+	struct mix buffer;
+	float candidates[CENTRES];
+	const struct mix *mix = row_mix(row, h, &buffer);
+	for (int e = 0; e < EXPERTS; e++)
+		pending->experts[e] = panel->forecasts[e][h - 1];
+	pending->mean = (float)(row->near_state ? mix_last(mix, pending->experts)
+						: mix_second(mix, pending->experts, h));
+	pending->median =
+		panel->network_awake ? within_reach(panel->network[h - 1][QUANTILE_MEDIAN]) : NAN;
+	pending->centre = pending->mean;
+	if (!row->centre)
+		return;
+	centre_candidates(pending->experts, pending->mean, pending->median, candidates);
+	pending->centre = (float)centre_mix(&row->centre[h - 1], candidates, h);
+}
+
+/* Mixes the experts at one lead and puts quantiles around the centre. *size: expected absolute error
  * of the next shorter lead in the unit of the readings, then of this one. */
 static struct pending issue_lead(
 	const struct row *row, const struct panel *panel, uint32_t h, double *size) {
@@ -89,19 +117,15 @@ static struct pending issue_lead(
 	};
 	struct mix mix_buffer;
 	struct calibrate buffer;
-	const struct mix *mix = row_mix(row, h, &mix_buffer);
 	const struct calibrate *calibrate = row_calibrate(row, h, &buffer);
-	double shape[QUANTILES], scored = mix->scored[EXPERT_CLOSED];
-	for (int e = 0; e < EXPERTS; e++)
-		pending.experts[e] = panel->forecasts[e][h - 1];
-	pending.mean = (float)(row->near_state ? mix_last(mix, pending.experts)
-					       : mix_second(mix, pending.experts, h));
+	double shape[QUANTILES], scored = row_mix(row, h, &mix_buffer)->scored[EXPERT_CLOSED];
+	mix_lead(row, panel, h, &pending);
 	pending.spread = spread_at(row, panel, h);
-	shape_at(panel, h, pending.spread, shape_trust_at(panel, h, scored), shape);
+	shape_at(row, panel, h, pending.spread, shape_trust_at(panel, h, scored), shape);
 	*size = calibrate_size(calibrate, pending.spread * row->scale,
 		guess_at(row, panel, h, pending.spread, *size), guesses_at(panel, h, scored));
 	calibrate_quantiles(
-		calibrate, (double)pending.mean, *size / row->scale, shape, pending.quantiles);
+		calibrate, (double)pending.centre, *size / row->scale, shape, pending.quantiles);
 	return pending;
 }
 

@@ -28,6 +28,12 @@
 #define STRANGENESS 20.0
 #define STRANGE     1.2
 
+void mix_fade(float *mean, uint16_t *scored, double loss, double slowest) {
+	double rate = fmax(slowest, EARLY / (*scored + EARLY));
+	*mean += (float)(rate * (loss - (double)*mean));
+	*scored += *scored < MIX_SCORED_MAX;
+}
+
 void mix_score(struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit,
 	uint32_t stride) {
 	double slowest = fmin(stride * (1 - MIX_FORGETTING), FASTEST);
@@ -35,22 +41,19 @@ void mix_score(struct mix *mix, const float forecasts[EXPERTS], double y, double
 		if (isnan(forecasts[e]))
 			continue;
 		double error = fmin(fabs(y - (double)forecasts[e]) * unit, limit);
-		double rate = fmax(slowest, EARLY / (mix->scored[e] + EARLY));
 		double loss = e < EXPERT_ALONE ? error * error : error;
-		mix->loss[e] += (float)(rate * (loss - (double)mix->loss[e]));
-		mix->scored[e] += mix->scored[e] < MIX_SCORED_MAX;
+		mix_fade(&mix->loss[e], &mix->scored[e], loss, slowest);
 	}
 }
 
-/* Weighted mean of the forecasts whose loss is not NAN. */
-static double mix_by_loss(const double losses[EXPERTS], const float forecasts[EXPERTS], int first,
-	int last, double sharpness) {
+double mix_weighted(
+	const double *losses, const float *forecasts, uint32_t count, double sharpness) {
 	double least = INFINITY, sum = 0, total = 0;
-	for (int e = first; e < last; e++)
+	for (uint32_t e = 0; e < count; e++)
 		least = losses[e] < least ? losses[e] : least;
 	if (isinf(least))
 		return 0;
-	for (int e = first; e < last; e++) {
+	for (uint32_t e = 0; e < count; e++) {
 		if (isnan(losses[e]))
 			continue;
 		double ratio = least > 0 ? losses[e] / least : losses[e] > 0 ? NEVER : 1;
@@ -59,6 +62,12 @@ static double mix_by_loss(const double losses[EXPERTS], const float forecasts[EX
 		total += weight;
 	}
 	return sum / total;
+}
+
+/* Of experts first to last - 1. */
+static double mix_by_loss(const double losses[EXPERTS], const float forecasts[EXPERTS], int first,
+	int last, double sharpness) {
+	return mix_weighted(losses + first, forecasts + first, (uint32_t)(last - first), sharpness);
 }
 
 /* The loss of an expert that takes part, else NAN. Until it has been scored a while it is taken for

@@ -33,6 +33,13 @@ struct mix {
 void mix_score(struct mix *mix, const float forecasts[EXPERTS], double y, double unit, double limit,
 	uint32_t stride);
 
+/* Takes a loss into its fading mean of `scored` ones; early ones fade faster. slowest: part of the mean that
+ * a loss replaces in the end. */
+void mix_fade(float *mean, uint16_t *scored, double loss, double slowest);
+
+/* Weighted mean of `count` forecasts whose loss is not NAN; 0 if there is none. */
+double mix_weighted(const double *losses, const float *forecasts, uint32_t count, double sharpness);
+
 /* At lead h, the weighted mean of the forecasts of experts first to last - 1 that are awake (not NAN); 0, which
  * is persistence, if there is none. */
 double mix_forecast(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pending.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Begins a waiting forecast in brief; the numbers follow. */
@@ -54,6 +55,8 @@ void brief_read(const void *from, uint32_t experts, struct pending *ret_pending)
 	const struct brief *brief = from;
 	*ret_pending = (struct pending){
 		.mean = brief->mean,
+		.median = NAN,
+		.centre = brief->mean,
 		.spread = (double)brief->spread,
 		.assumed = brief->assumed != 0,
 		.origin = {brief->anchor, (double)brief->scale},

@@ -15,6 +15,8 @@ struct origin {
 struct pending {
 	float experts[EXPERTS]; /* NAN: asleep */
 	float mean;
+	float median; /* the network's; NAN: none, or not kept */
+	float centre; /* of the quantiles */
 	float quantiles[QUANTILES];
 	bool assumed; /* the origin had no value of its own */
 	double spread; /* expected absolute error, before calibration */
@@ -22,7 +24,7 @@ struct pending {
 };
 
 /*
- * In lean rows a forecast waits in brief: of the experts only those of the mask, they and the
+ * In lean rows, whose centre is the mean, a forecast waits in brief: of the experts only those of the mask, they and the
  * distances of the quantiles from the mean with eight significant bits. That is enough to tell
  * which expert is better and whether a quantile was met.
  */

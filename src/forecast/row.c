@@ -58,6 +58,7 @@ struct row row_open(const struct row_layout *layout, void *bytes) {
 		.origins = at_part(bytes, layout->origins),
 		.pending = at(bytes, layout->pending),
 		.mix = at(bytes, layout->mix),
+		.centre = at_part(bytes, layout->centre),
 		.calibrate = at(bytes, layout->calibrate),
 		.tallies = at(bytes, layout->tallies),
 	};

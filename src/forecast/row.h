@@ -16,6 +16,7 @@ struct row {
 	unsigned char *pending; /* a ring for each kept lead */
 	/* Of the kept leads. */
 	struct mix *mix;
+	struct centre *centre; /* NULL in a lean row: quantiles lie around the mean */
 	struct calibrate *calibrate;
 	struct tally *tallies;
 	void *linear[LINEARS]; /* NULL: expert not wanted */

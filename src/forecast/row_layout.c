@@ -212,6 +212,8 @@ static void reserve_leads(struct row_layout *layout) {
 		layout->origins = reserve(layout, layout->horizon * sizeof(struct origin));
 	layout->pending = reserve(layout, (size_t)layout->pending_count * layout->pending_size);
 	layout->mix = reserve(layout, leads * sizeof(struct mix));
+	if (!lean)
+		layout->centre = reserve(layout, leads * sizeof(struct centre));
 	layout->calibrate = reserve(layout, leads * sizeof(struct calibrate));
 	layout->tallies = reserve(layout, leads * sizeof(struct tally));
 }

@@ -3,6 +3,7 @@
 #define FORECAST_ROW_LAYOUT_H
 
 #include "calibrate.h"
+#include "centre.h"
 #include "history.h"
 #include "mix.h"
 #include "network_track.h"
@@ -91,6 +92,7 @@ struct row_layout {
 	struct rls_shape linear[LINEARS];
 	/* Offsets into a row, bytes. */
 	size_t history, profiles[SEASONAL_SLOTS], origins, pending, mix, calibrate, tallies;
+	size_t centre; /* not of lean rows */
 	size_t linear_states[LINEARS];
 	/* The network's parts; meaningless without one. */
 	bool has_network;

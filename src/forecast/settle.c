@@ -59,6 +59,15 @@ static void add_errors(
 	settled->closed += fmin(closed, ERROR_MAX);
 }
 
+static void score_centre(
+	const struct row *row, struct lead lead, const struct pending *pending, double y) {
+	float candidates[CENTRES];
+	double unit = row->head->unit;
+	centre_candidates(pending->experts, pending->mean, pending->median, candidates);
+	centre_score(&row->centre[lead.index], candidates, y, pending->origin.scale / unit,
+		ERROR_MAX * row->scale / unit);
+}
+
 static void settle_lead(const struct row *row, struct lead lead, const struct pending *pending,
 	struct settled *settled) {
 	const struct origin *origin = &pending->origin;
@@ -68,7 +77,9 @@ static void settle_lead(const struct row *row, struct lead lead, const struct pe
 	double unit = row->head->unit;
 	mix_score(&row->mix[lead.index], pending->experts, y, origin->scale / unit,
 		ERROR_MAX * row->scale / unit, stride);
-	struct issued issued = { .mean = (double)pending->mean,
+	if (row->centre)
+		score_centre(row, lead, pending, y);
+	struct issued issued = { .centre = (double)pending->centre,
 		.spread = pending->spread,
 		.unit = origin->scale,
 		.stride = stride,

@@ -19,7 +19,7 @@ struct waiting {
 static void settle(
 	struct calibrate *calibrate, uint32_t h, double y, double mean, const float *quantiles) {
 	struct issued issued = {
-		.mean = mean, .spread = 1, .unit = 1, .stride = 1, .quantiles = quantiles
+		.centre = mean, .spread = 1, .unit = 1, .stride = 1, .quantiles = quantiles
 	};
 	calibrate_settle(calibrate, h, y, &issued);
 }

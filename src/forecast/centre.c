@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "centre.h"
+
+#include "mix.h"
+
+#include <math.h>
+
+/* Before it has been scored on a series, the absolute error of the network's median is taken for so many
+ * times that of the mean. */
+#define TRUSTED 0.9
+
+/* What neighbours add is taken for STRANGE times as bad as nothing, which STRANGENESS scores outweigh. */
+#define STRANGENESS 20.0
+#define STRANGE     1.2
+
+void centre_candidates(
+	const float experts[EXPERTS], float mean, float median, float candidates[CENTRES]) {
+	float alone = experts[EXPERT_ALONE];
+	candidates[CENTRE_MEAN] = mean;
+	candidates[CENTRE_MEDIAN] = median;
+	candidates[CENTRE_NEIGHBOURS] = median + experts[EXPERT_NEIGHBOURS] - alone;
+	candidates[CENTRE_NEIGHBOURS_OWN] = median + experts[EXPERT_NEIGHBOURS_OWN] - alone;
+}
+
+void centre_score(struct centre *centre, const float candidates[CENTRES], double y, double unit,
+	double limit) {
+	for (int c = 0; c < CENTRES; c++) {
+		if (isnan(candidates[c]))
+			continue;
+		double error = fmin(fabs(y - (double)candidates[c]) * unit, limit);
+		mix_fade(&centre->loss[c], &centre->scored[c], error, 1 - MIX_FORGETTING);
+	}
+}
+
+/* The mean of n scores and of what was presumed before them. */
+static double presume(double n, double loss, double presumed, double count) {
+	return (n * loss + count * presumed) / (n + count);
+}
+
+double centre_mix(const struct centre *centre, const float candidates[CENTRES], uint32_t h) {
+	double losses[CENTRES];
+	if (isnan(candidates[CENTRE_MEDIAN]))
+		return (double)candidates[CENTRE_MEAN];
+	if (centre->scored[CENTRE_MEDIAN] == 0)
+		return (double)candidates[CENTRE_MEDIAN];
+	for (int c = 0; c < CENTRES; c++) {
+		double n = centre->scored[c], loss = (double)centre->loss[c];
+		if (isnan(candidates[c]) || n == 0)
+			losses[c] = NAN;
+		else if (c == CENTRE_MEAN)
+			losses[c] = loss;
+		else if (c == CENTRE_MEDIAN)
+			losses[c] = presume(n, loss, TRUSTED * losses[CENTRE_MEAN], mix_trust(h));
+		else
+			losses[c] = presume(n, loss, STRANGE * losses[CENTRE_MEDIAN], STRANGENESS);
+	}
+	return mix_weighted(losses, candidates, CENTRES, LAST_SHARPNESS);
+}
