@@ -27,6 +27,7 @@ static const char usage[] =
 	"      --detector-column C  column that names the row's detector (one detector)\n"
 	"      --wide               each column is a detector of its own\n"
 	"      --group              detectors see their neighbours\n"
+	"      --blind              with --group: they learn together, seeing nobody\n"
 	"      --missing A,B,...    cells that mean \"no value\" (empty ones always do)\n"
 	"      --season N,M         seasons in steps, the shorter first (found)\n"
 	"      --horizons A,B,...   steps ahead to be scored (1,24)\n"
@@ -53,6 +54,7 @@ enum option_code {
 	OPTION_DETECTOR_COLUMN,
 	OPTION_WIDE,
 	OPTION_GROUP,
+	OPTION_BLIND,
 	OPTION_MISSING,
 	OPTION_SEASON,
 	OPTION_HORIZONS,
@@ -77,24 +79,25 @@ static const struct option long_options[] = {
 	{ "channels",		      required_argument, NULL, OPTION_CHANNELS },
 	{ "detector-column",required_argument, NULL, OPTION_DETECTOR_COLUMN },
 	{ "wide",            no_argument, NULL, OPTION_WIDE },
-	{ "group", no_argument, NULL, OPTION_GROUP },
-	{ "missing",             required_argument, NULL, OPTION_MISSING },
+	{ "group",             no_argument, NULL, OPTION_GROUP },
+	{ "blind",		   no_argument, NULL, OPTION_BLIND },
+	{ "missing",		      required_argument, NULL, OPTION_MISSING },
 	{ "season",                   required_argument, NULL, OPTION_SEASON },
-	{ "horizons",		      required_argument, NULL, OPTION_HORIZONS },
-	{ "experts",                   required_argument, NULL, OPTION_EXPERTS },
-	{ "learn", required_argument, NULL, OPTION_LEARN },
-	{ "config",                 required_argument, NULL, OPTION_CONFIG },
-	{ "model",		   required_argument, NULL, OPTION_MODEL },
-	{ "lean", no_argument, NULL, OPTION_LEAN },
-	{ "zscore-rows",                      required_argument, NULL, OPTION_ZSCORE_ROWS },
-	{ "score-from",required_argument, NULL, OPTION_SCORE_FROM },
-	{ "score-to",         required_argument, NULL, OPTION_SCORE_TO },
-	{ "score-first", required_argument, NULL, OPTION_SCORE_FIRST },
-	{ "score-below", required_argument, NULL, OPTION_SCORE_BELOW },
+	{ "horizons", required_argument, NULL, OPTION_HORIZONS },
+	{ "experts",                 required_argument, NULL, OPTION_EXPERTS },
+	{ "learn",		   required_argument, NULL, OPTION_LEARN },
+	{ "config",		      required_argument, NULL, OPTION_CONFIG },
+	{ "model",required_argument, NULL, OPTION_MODEL },
+	{ "lean",           no_argument, NULL, OPTION_LEAN },
+	{ "zscore-rows",                required_argument, NULL, OPTION_ZSCORE_ROWS },
+	{ "score-from",                   required_argument, NULL, OPTION_SCORE_FROM },
+	{ "score-to",		      required_argument, NULL, OPTION_SCORE_TO },
+	{ "score-first",required_argument, NULL, OPTION_SCORE_FIRST },
+	{ "score-below",         required_argument, NULL, OPTION_SCORE_BELOW },
 	{ "forecasts",               required_argument, NULL, OPTION_FORECASTS },
 	{ "forecast-every",                   required_argument, NULL, OPTION_FORECAST_EVERY },
 	{ "json",		      no_argument, NULL, OPTION_JSON },
-	{ "help",no_argument, NULL, 'h' },
+	{ "help",      no_argument, NULL, 'h' },
 	{ 0       },
 };
 
@@ -155,6 +158,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_DETECTOR_COLUMN: options->detector_column = argument; return 0;
 	case OPTION_WIDE: options->wide = true; return 0;
 	case OPTION_GROUP: strcpy(options->forecast.group, GROUP_OF_FILE); return 0;
+	case OPTION_BLIND: options->forecast.blind = true; return 0;
 	case OPTION_MISSING: options->missing = argument; return 0;
 	case OPTION_SEASON:
 		return read_list(
@@ -172,8 +176,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);
 	case OPTION_SCORE_TO: return read_count(argument, &options->score_to);
 	case OPTION_SCORE_FIRST: return read_count(argument, &options->score_first);
-	case OPTION_SCORE_BELOW:
-		return num_read(span_text(argument), &options->score_below);
+	case OPTION_SCORE_BELOW: return num_read(span_text(argument), &options->score_below);
 	case OPTION_FORECASTS: options->forecasts = argument; return 0;
 	case OPTION_FORECAST_EVERY: return read_count(argument, &options->forecast_every);
 	case OPTION_JSON: options->json = true; return 0;

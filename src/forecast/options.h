@@ -5,6 +5,7 @@
 #include "guards.h"
 #include "span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The experts; bit 1 << EXPERT_x of an expert mask takes part. */
@@ -71,6 +72,7 @@ struct forecast_options {
 	uint32_t cross_channels; /* other channels that rls_cross sees at most */
 	char group[GROUP_NAME_MAX +
 		   1]; /* whose detectors see each other, padded with zeros; "": none */
+	bool blind; /* a control: members of the group learn together but do not see each other */
 	uint32_t rows; /* enum row_kind */
 	struct guards guards;
 };

@@ -2,6 +2,7 @@
 #include "board.h"
 
 #include <math.h>
+#include <stddef.h>
 
 static double *value_at(struct board_seat *seat, int64_t slot) {
 	return &seat->values[(uint64_t)slot % BOARD_DEPTH];
@@ -13,7 +14,13 @@ static bool is_kept(const struct board_seat *seat, int64_t slot) {
 
 void board_seat_take(struct board_seat *seat, uint32_t series) {
 	*seat = (struct board_seat){
-		.series = series, .slot = SLOT_NONE, .scale = 1, .x = NAN, .y = NAN, .z = NAN
+		.series = series,
+		.slot = SLOT_NONE,
+		.scale = 1,
+		.told = {{ .slot = SLOT_NONE }, { .slot = SLOT_NONE }},
+		.x = NAN,
+		.y = NAN,
+		.z = NAN,
 	};
 }
 
@@ -41,8 +48,20 @@ void board_post(struct board_seat *seat, int64_t slot, double value, double mean
 	seat->scale = scale;
 }
 
+void board_tell(struct board_seat *seat, int64_t slot, const float deviations[BOARD_LEADS]) {
+	struct board_told *told = &seat->told[(uint64_t)slot % 2];
+	told->slot = slot;
+	for (int k = 0; k < BOARD_LEADS; k++)
+		told->deviations[k] = deviations[k];
+}
+
+const float *board_told(const struct board_seat *seat, int64_t slot) {
+	const struct board_told *told = &seat->told[(uint64_t)slot % 2];
+	return told->slot == slot && !board_is_stuck(seat) ? told->deviations : NULL;
+}
+
 bool board_exact(const struct board_seat *seat, int64_t slot, double *ret_deviation) {
-	if (seat->still >= BOARD_STUCK || !is_kept(seat, slot))
+	if (board_is_stuck(seat) || !is_kept(seat, slot))
 		return false;
 	double value = seat->values[(uint64_t)slot % BOARD_DEPTH];
 	double deviation = (value - seat->mean) / seat->scale;

@@ -26,6 +26,16 @@
 /* Neighbours that a member looks at by themselves. */
 #define NEAREST 4
 
+/* Leads of which a member tells what it forecasts: a quarter and half of the horizon, and all of it. What was
+ * told at a slot is seen from the next one on, so that it does not matter who came first. */
+#define BOARD_LEADS 3
+
+/* What a member forecast at a slot, in deviations. */
+struct board_told {
+	int64_t slot; /* SLOT_NONE: nothing */
+	float deviations[BOARD_LEADS];
+};
+
 /* A seat of the board. */
 struct board_seat {
 	uint32_t series; /* 0: free */
@@ -33,6 +43,7 @@ struct board_seat {
 	int64_t slot; /* of the newest value, SLOT_NONE: none yet */
 	double mean, scale; /* of the series as of then */
 	double values[BOARD_DEPTH]; /* by slot; NAN: missing */
+	struct board_told told[2]; /* by slot */
 	double x, y, z; /* position, NAN: unknown */
 	uint32_t nearest[NEAREST]; /* seats, the most correlated first */
 	float closeness[NEAREST]; /* correlation of changes; 0: no such neighbour */
@@ -42,6 +53,17 @@ void board_seat_take(struct board_seat *seat, uint32_t series);
 
 /* A member's value at a slot; one older than its newest is passed over. */
 void board_post(struct board_seat *seat, int64_t slot, double value, double mean, double scale);
+
+/* What a member forecasts at a slot. */
+void board_tell(struct board_seat *seat, int64_t slot, const float deviations[BOARD_LEADS]);
+
+/* What it forecast at this very slot, one of the last two; NULL if there is nothing, or the member is
+ * stuck. */
+const float *board_told(const struct board_seat *seat, int64_t slot);
+
+static inline bool board_is_stuck(const struct board_seat *seat) {
+	return seat->still >= BOARD_STUCK;
+}
 
 /* The deviation at this very slot; false if there is none, or the member is stuck. */
 bool board_exact(const struct board_seat *seat, int64_t slot, double *ret_deviation);

@@ -6,8 +6,15 @@
 #include <math.h>
 #include <string.h>
 
-_Static_assert(NEAR_INPUTS <= POOL_INPUTS && POOL_INPUTS % KERNEL_BLOCK == 0,
-	"the inputs of the pool are those of the regression, padded");
+/* Inputs of the series' own regression, padded. Those of the pool are these, and the same times how far the
+ * series lies above its mean: what neighbours say means something else on a jammed road than on a free
+ * one. */
+#define INPUTS 32
+_Static_assert(NEAR_INPUTS <= INPUTS && INPUTS % KERNEL_BLOCK == 0 && 2 * INPUTS == POOL_INPUTS,
+	"the inputs of the pool are those of the regression, twice");
+
+/* Where inputs_write_own puts the level. */
+#define LEVEL 1
 
 /* Errors teach up to this many mean absolute errors of their lead: what is larger tells of something
  * that could not have been known. */
@@ -44,12 +51,22 @@ static struct leftover leftover_at(const struct row *row, struct lead lead, doub
 	return left;
 }
 
+static void widen(const float inputs[INPUTS], float phi[POOL_INPUTS]) {
+	float height = tanhf(inputs[LEVEL]);
+	for (int i = 0; i < INPUTS; i++) {
+		phi[i] = inputs[i];
+		phi[INPUTS + i] = height * inputs[i];
+	}
+}
+
 /* Teaches the neighbourhood what arrived for the inputs of an earlier tick. */
 static void teach_pool(const struct row *row, void *pool, uint32_t h, const struct leftover *left) {
-	const float *phi = rls_past_inputs(&row->layout->near, row->near_state, h);
+	const float *inputs = rls_past_inputs(&row->layout->near, row->near_state, h);
 	uint32_t horizon = row->layout->horizon;
-	if (!phi)
+	float phi[POOL_INPUTS];
+	if (!inputs)
 		return;
+	widen(inputs, phi);
 	double forecast = pool_forecast(pool, horizon, h, phi);
 	double label = forecast + limited(left->value - forecast, left->limit);
 	double weight = row->near_weights[(row->tick - h) % horizon];
@@ -71,7 +88,8 @@ static void count_gain(const struct row *row, struct lead lead, double label) {
 	tally->together += rate * (together - tally->together);
 }
 
-/* Takes the labels apart: what the pool learns, and what is left for the series' own regression. */
+/* Takes the labels apart: what the pool learns (NULL: nothing), and what is left for the series' own
+ * regression. */
 static void learn(struct panel *panel, const struct row *row, void *pool, uint32_t arrived) {
 	double sum = 0, count = 0;
 	for (struct lead lead = FIRST_LEAD; lead.h <= arrived;
@@ -84,7 +102,8 @@ static void learn(struct panel *panel, const struct row *row, void *pool, uint32
 		}
 		count_gain(row, lead, *label);
 		*label = limited(left.value - left.pooled, left.limit);
-		teach_pool(row, pool, lead.h, &left);
+		if (pool)
+			teach_pool(row, pool, lead.h, &left);
 		sum += fabs(left.value);
 		count++;
 	}
@@ -104,22 +123,25 @@ static void own_deviations(const struct row *row, double own[NEAR_LAGS]) {
 
 /* Writes the inputs; false if the neighbours say nothing. */
 static bool write_inputs(const struct row *row, const struct near_seat *near,
-	const struct moment *at, float to[POOL_INPUTS]) {
+	const struct moment *at, float to[INPUTS]) {
 	double own[NEAR_LAGS];
 	float *seen = to + NEAR_INPUTS - NEAR_SEEN;
-	memset(to, 0, POOL_INPUTS * sizeof(*to));
+	memset(to, 0, INPUTS * sizeof(*to));
 	own_deviations(row, own);
 	if (!neighbourhood_look(near->hood, near->seat, at, own, seen))
 		return false;
+	if (row->layout->options.blind)
+		memset(seen, 0, NEAR_SEEN * sizeof(*seen));
 	inputs_write_own(row, NEAR_OWN_LAGS, to);
 	return true;
 }
 
-static void forecast(struct panel *panel, const struct row *row, const void *pool) {
+static void forecast(struct panel *panel, const struct row *row, const void *pool,
+	const float phi[POOL_INPUTS]) {
 	uint32_t horizon = row->layout->horizon;
 	for (uint32_t h = 1; h <= horizon; h++) {
 		double alone = (double)panel->forecasts[EXPERT_ALONE][h - 1];
-		double pooled = alone + pool_forecast(pool, horizon, h, panel->inputs);
+		double pooled = alone + pool_forecast(pool, horizon, h, phi);
 		float *own = &panel->forecasts[EXPERT_NEIGHBOURS_OWN][h - 1];
 		panel->forecasts[EXPERT_NEIGHBOURS][h - 1] = within_reach(pooled);
 		*own = within_reach(pooled + (double)*own);
@@ -131,6 +153,19 @@ static void sleep(struct panel *panel, uint32_t horizon) {
 		panel->forecasts[EXPERT_NEIGHBOURS_OWN][h] = NAN;
 }
 
+/* Lets the others see what the series forecasts by itself. */
+static void tell(const struct panel *panel, const struct row *row, const struct near_seat *near,
+	const struct moment *at) {
+	float deviations[BOARD_LEADS];
+	for (uint32_t k = 0; k < BOARD_LEADS; k++) {
+		uint32_t h = row->layout->horizon >> (BOARD_LEADS - 1 - k);
+		double alone = (double)panel->forecasts[EXPERT_ALONE][h > 0 ? h - 1 : 0];
+		double level = (row->anchor - row->head->history.mean) / row->scale;
+		deviations[k] = (float)limited(level + alone, BOARD_LIMIT);
+	}
+	neighbourhood_tell(near->hood, near->seat, at, deviations);
+}
+
 void near_run(struct panel *panel, const struct row *row, const struct near_seat *near,
 	const struct moment *at, uint32_t waiting) {
 	uint32_t arrived = row->head->history.missing ? 0 : waiting;
@@ -140,7 +175,11 @@ void near_run(struct panel *panel, const struct row *row, const struct near_seat
 		return;
 	}
 	panel_label(panel, row, arrived);
-	learn(panel, row, near->hood->pool, arrived);
+	/* One that is stuck is forecast without an error, and would teach that neighbours mean nothing. */
+	bool teaches = !board_is_stuck(&near->hood->seats[near->seat]);
+	learn(panel, row, teaches ? near->hood->pool : NULL, arrived);
+	if (row->head->history.missing == 0)
+		tell(panel, row, near, at);
 
 	bool awake = write_inputs(row, near, at, panel->inputs);
 	bool usable = awake && row->head->history.missing == 0;
@@ -150,10 +189,12 @@ void near_run(struct panel *panel, const struct row *row, const struct near_seat
 		sleep(panel, shape->horizon);
 		return;
 	}
-	forecast(panel, row, near->hood->pool);
+	float phi[POOL_INPUTS];
+	widen(panel->inputs, phi);
+	forecast(panel, row, near->hood->pool, phi);
 	if (!usable)
 		return;
-	double weight = 1 / (*row->near_local + LOCAL_LEAST);
+	double weight = teaches ? 1 / (*row->near_local + LOCAL_LEAST) : 0;
 	row->near_weights[row->tick % shape->horizon] = weight;
-	pool_add_inputs(near->hood->pool, panel->inputs, weight);
+	pool_add_inputs(near->hood->pool, phi, weight);
 }

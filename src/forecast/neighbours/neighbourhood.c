@@ -111,7 +111,7 @@ uint32_t neighbourhood_sit(struct neighbourhood *hood, uint32_t series) {
 }
 
 void neighbourhood_leave(struct neighbourhood *hood, uint32_t seat) {
-	hood->seats[seat] = (struct board_seat){ .slot = SLOT_NONE, .x = NAN, .y = NAN, .z = NAN };
+	board_seat_take(&hood->seats[seat], 0);
 	moments_forget(hood->levels, hood->head->room, seat);
 	moments_forget(hood->changes, hood->head->room, seat);
 	memset(hood->loadings + (size_t)seat * PICTURE_RANK, 0, PICTURE_RANK * sizeof(float));
@@ -223,6 +223,29 @@ static double mean_of_nearest(
 	return total > 0 ? sum / total : own;
 }
 
+void neighbourhood_tell(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	const float deviations[BOARD_LEADS]) {
+	if (hood->head->step_ms == at->step_ms)
+		board_tell(&hood->seats[seat], slot_of(at), deviations);
+}
+
+/* What the nearest ones forecast at a slot against what the member did, 0 where nothing is known. */
+static void compare_forecasts(const struct neighbourhood *hood, const struct board_seat *seat,
+	int64_t slot, float differences[BOARD_LEADS]) {
+	const float *own = board_told(seat, slot);
+	float sums[BOARD_LEADS] = { 0 }, count = 0;
+	for (int k = 0; k < NEAREST && own; k++) {
+		const float *told = seat->closeness[k] > 0
+					    ? board_told(&hood->seats[seat->nearest[k]], slot)
+					    : NULL;
+		for (int i = 0; i < BOARD_LEADS && told; i++)
+			sums[i] += told[i];
+		count += told != NULL;
+	}
+	for (int i = 0; i < BOARD_LEADS; i++)
+		differences[i] = count > 0 ? sums[i] / count - own[i] : 0;
+}
+
 bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
 	const double own[NEAR_LAGS], float seen[NEAR_SEEN]) {
 	const struct neighbourhood_head *head = hood->head;
@@ -239,6 +262,7 @@ bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct 
 		seen[2 * lag] = (float)(nearest - own[lag]);
 		seen[2 * lag + 1] = (float)(rebuilt - own[lag]);
 	}
+	compare_forecasts(hood, &hood->seats[seat], slot - 1, seen + 2 * NEAR_LAGS);
 	return true;
 }
 

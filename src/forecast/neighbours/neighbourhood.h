@@ -29,10 +29,11 @@
 /* Slots ago that neighbours are looked at. */
 #define NEAR_LAGS 4
 
-/* Of these inputs: level of the own series and its last differences, phase, neighbours. */
+/* Of these inputs: level of the own series and its last differences, phase, neighbours: at each lag the
+ * nearest and the picture, and what the nearest forecast. */
 #define NEAR_OWN_LAGS 6
 #define NEAR_FOURIER  6
-#define NEAR_SEEN     (2 * NEAR_LAGS)
+#define NEAR_SEEN     (2 * NEAR_LAGS + BOARD_LEADS)
 #define NEAR_INPUTS   (2 + NEAR_OWN_LAGS + NEAR_FOURIER + NEAR_SEEN)
 
 struct neighbourhood_head {
@@ -85,8 +86,13 @@ bool neighbourhood_post(struct neighbourhood *hood, uint32_t seat, const struct 
 	double value, double mean, double scale);
 void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at);
 
+/* What a member forecasts at the period's end, for the others to see from the next one on. */
+void neighbourhood_tell(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
+	const float deviations[BOARD_LEADS]);
+
 /* What the neighbours say of a member: for each lag the mean of the nearest ones, and what the picture
- * rebuilds, both against the member's own deviations. False: not yet anything. */
+ * rebuilds, both against the member's own deviations; and what the nearest ones forecast a period ago,
+ * against what the member did. False: not yet anything. */
 bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
 	const double own[NEAR_LAGS], float seen[NEAR_SEEN]);
 extern const uint32_t near_lags[NEAR_LAGS];

@@ -14,7 +14,7 @@
  * The inputs of a tick join A at once and its label of lead h joins b_h when it arrives; what A is
  * ahead by is made up for by the ratio of their weights.
  */
-#define POOL_INPUTS 24
+#define POOL_INPUTS 64
 
 struct pool_head {
 	double inputs_weight; /* of what A holds */

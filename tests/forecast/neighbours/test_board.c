@@ -87,6 +87,30 @@ static void a_spike_is_limited(void **state) {
 	assert_float_equal(deviation, -BOARD_LIMIT, 0);
 }
 
+static void what_a_member_forecast_is_kept_for_two_slots(void **state) {
+	(void)state;
+	struct board_seat seat = taken();
+	const float first[BOARD_LEADS] = { 1, 2, 3 }, second[BOARD_LEADS] = { 4, 5, 6 };
+	assert_null(board_told(&seat, SOON));
+	board_tell(&seat, SOON, first);
+	board_tell(&seat, SOON + 1, second);
+	assert_memory_equal(board_told(&seat, SOON), first, sizeof(first));
+	assert_memory_equal(board_told(&seat, SOON + 1), second, sizeof(second));
+	board_tell(&seat, SOON + 2, second);
+	assert_null(board_told(&seat, SOON));
+}
+
+static void a_stuck_member_forecasts_nothing(void **state) {
+	(void)state;
+	struct board_seat seat = taken();
+	const float deviations[BOARD_LEADS] = { 0 };
+	for (int i = 0; i <= BOARD_STUCK; i++) {
+		board_post(&seat, SOON + i, 14, 10, 2);
+		board_tell(&seat, SOON + i, deviations);
+	}
+	assert_null(board_told(&seat, SOON + BOARD_STUCK));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_is_seen_in_deviations),
@@ -95,6 +119,8 @@ int main(void) {
 		cmocka_unit_test(an_older_value_changes_nothing),
 		cmocka_unit_test(a_stuck_member_is_not_seen),
 		cmocka_unit_test(a_spike_is_limited),
+		cmocka_unit_test(what_a_member_forecast_is_kept_for_two_slots),
+		cmocka_unit_test(a_stuck_member_forecasts_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,10 @@ struct bed {
 	float forecasts[MEMBERS][HORIZON];
 	double errors[MEMBERS][HORIZON]; /* sums of absolute errors after WARM */
 	double values[TICKS][MEMBERS];
+	int absent; /* the first ones, of which no reading comes */
 };
 
-static void bed_open(struct bed *bed, const char *group) {
+static void bed_open_with(struct bed *bed, const char *group, bool blind) {
 	struct registry_limits limits = registry_limits_default();
 	struct clock_options clock = clock_options_default();
 	struct forecast_options options;
@@ -41,6 +42,7 @@ static void bed_open(struct bed *bed, const char *group) {
 	options.horizon = HORIZON;
 	options.season_max = 50;
 	strcpy(options.group, group);
+	options.blind = blind;
 	memset(bed->errors, 0, sizeof(bed->errors));
 	assert_int_equal(registry_create(&bed->registry, &limits, 1), 0);
 	assert_int_equal(engine_create(&bed->engine, &engine_options), 0);
@@ -55,6 +57,10 @@ static void bed_open(struct bed *bed, const char *group) {
 			bed->registry, bed->detectors[d], SPAN("speed"), SPAN_EMPTY, &channel);
 		assert_int_equal(engine_add(bed->engine, bed->detectors[d], &options), 0);
 	}
+}
+
+static void bed_open(struct bed *bed, const char *group) {
+	bed_open_with(bed, group, false);
 }
 
 static void bed_close(struct bed *bed) {
@@ -106,6 +112,8 @@ static void keep(void *user, struct detector *detector, uint32_t channel, const 
 static void feed(struct bed *bed, int t, int order) {
 	for (int i = 0; i < MEMBERS; i++) {
 		int d = order > 0 ? i : MEMBERS - 1 - i;
+		if (d < bed->absent)
+			continue;
 		struct arrival arrival = { .now_ms = TIME_NONE,
 			.message = (uint64_t)t * MEMBERS + (uint64_t)i + 1 };
 		detector_put(bed->detectors[d], 0, (int64_t)(t + 1) * STEP_MS, bed->values[t][d],
@@ -181,6 +189,37 @@ static void a_stuck_neighbour_poisons_nobody(void **state) {
 		bed->values[t][0] = 500;
 	compare(bed, 1, MEMBERS, &alone, &grouped);
 	assert_true(grouped < 0.95 * alone);
+}
+
+/* Half of the members stick: for the others it is as if they had never been there. */
+static void stuck_neighbours_teach_nothing(void **state) {
+	struct bed *bed = *state;
+	double alone, stuck, without;
+	make_road(bed);
+	for (int t = WARM; t < TICKS; t++)
+		bed->values[t][0] = bed->values[t][1] = bed->values[t][2] = 50;
+	compare(bed, 3, MEMBERS, &alone, &stuck);
+	bed->absent = 3;
+	bed_open(bed, "road");
+	feed_all(bed);
+	without = error_of(bed, 3, MEMBERS);
+	bed_close(bed);
+	assert_true(without < 0.95 * alone);
+	assert_true(alone - stuck > 0.9 * (alone - without));
+}
+
+/* Members that learn together without seeing each other: a control, for what is due to seeing. */
+static void the_blind_gain_nothing_from_what_others_see(void **state) {
+	struct bed *bed = *state;
+	double alone, together;
+	make_road(bed);
+	compare(bed, 2, MEMBERS, &alone, &together);
+	bed_open_with(bed, "road", true);
+	feed_all(bed);
+	double blind = error_of(bed, 2, MEMBERS);
+	bed_close(bed);
+	assert_true(together < 0.8 * blind);
+	assert_true(blind > 0.98 * alone && blind < 1.01 * alone);
 }
 
 static void a_neighbour_gone_mad_poisons_nobody(void **state) {
@@ -445,6 +484,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(strangers_cost_next_to_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_stuck_neighbour_poisons_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(stuck_neighbours_teach_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_blind_gain_nothing_from_what_others_see, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_neighbour_gone_mad_poisons_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

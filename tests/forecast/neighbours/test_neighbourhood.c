@@ -135,6 +135,41 @@ static void companions_grow_old(void **state) {
 	assert_int_equal(neighbourhood_companions(&bed->hood, 0, &at, seen), 0);
 }
 
+/* Of the nearest of detector 0, all members but two say something of what is coming. */
+static void what_the_nearest_forecast_is_seen_a_period_later(void **state) {
+	struct bed *bed = *state;
+	struct moment before = moment_at(FIRST + 199), at = moment_at(FIRST + 200);
+	const double own[NEAR_LAGS] = { 0 };
+	const float *forecasts = NULL;
+	float seen[NEAR_SEEN];
+	double correlation, sum = 0, count = 0;
+	for (uint32_t i = 0; i < MEMBERS; i++) {
+		const float told[BOARD_LEADS] = { (float)i, 10 * (float)i, 1 };
+		if (i != 2)
+			neighbourhood_tell(&bed->hood, i, &before, told);
+	}
+	for (uint32_t rank = 0; rank < NEAREST; rank++) {
+		uint32_t series = neighbourhood_nearest(&bed->hood, 0, rank, &correlation);
+		if (series == 0 || series == 102)
+			continue;
+		sum += series - 100;
+		count++;
+	}
+	forecasts = seen + 2 * NEAR_LAGS;
+	assert_true(count > 0);
+	assert_true(neighbourhood_look(&bed->hood, 0, &before, own, seen));
+	for (int k = 0; k < BOARD_LEADS; k++)
+		assert_float_equal((double)forecasts[k], 0, 0);
+	step(bed, FIRST + 200, MEMBERS);
+	assert_true(neighbourhood_look(&bed->hood, 0, &at, own, seen));
+	assert_float_equal((double)forecasts[0], sum / count, 1e-5);
+	assert_float_equal((double)forecasts[1], 10 * sum / count, 1e-4);
+	assert_float_equal((double)forecasts[2], 0, 1e-6);
+	/* One that has said nothing itself has nothing to compare with. */
+	assert_true(neighbourhood_look(&bed->hood, 2, &at, own, seen));
+	assert_float_equal((double)forecasts[0], 0, 0);
+}
+
 static void one_with_another_step_stays_alone(void **state) {
 	struct bed *bed = *state;
 	struct moment at = { 5 * STEP_MS, (FIRST + 200) * STEP_MS };
@@ -201,6 +236,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(
 			a_silent_one_gives_its_place_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(companions_grow_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_the_nearest_forecast_is_seen_a_period_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_with_another_step_stays_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
