@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "num.h"
+#include "relatives.h"
 #include "train_report.h"
 #include "trainer.h"
 #include "verbs.h"
@@ -32,6 +33,7 @@ static void stop(int signal_number) {
 struct run {
 	const struct train_options *options;
 	struct recorded *recorded; /* NULL: none */
+	struct relatives *relatives; /* of these; NULL: weights do not pool */
 	struct trainer *trainer;
 	struct xlstm_weights *average; /* what is written */
 	struct train_run figures;
@@ -80,6 +82,21 @@ static int open_start(const struct train_options *options, struct xlstm_weights 
 	return r;
 }
 
+/* With a pooling added, or another one. */
+static int add_pool(const struct train_options *options, struct xlstm_weights **weights) {
+	struct xlstm_weights *pooled;
+	if (!options->pool)
+		return 0;
+	enum xlstm_pool pool = train_pool(options->pool);
+	uint32_t keys = pool == XLSTM_ATTENTION_POOL ? (uint32_t)options->keys : 0;
+	int r = xlstm_weights_with_pool(&pooled, *weights, pool, keys, options->seed);
+	if (r < 0)
+		return r;
+	xlstm_weights_destroy(*weights);
+	*weights = pooled;
+	return 0;
+}
+
 static int note(struct xlstm_weights *weights, const char *key, double value) {
 	char text[NUM_TEXT_MAX + 1];
 	text[num_write(text, value)] = '\0';
@@ -104,23 +121,33 @@ static int write_notes(struct xlstm_weights *weights, const struct train_options
 	return r;
 }
 
+static struct lane_source source_of(const struct run *run) {
+	return (struct lane_source){ .seed = run->options->seed,
+		.recorded = run->recorded,
+		.recorded_share = run->recorded ? run->options->share : 0,
+		.relatives = run->relatives };
+}
+
 static int open_trainer(struct run *run) {
 	const struct train_options *options = run->options;
 	const char *from = options->start ? options->start : "fresh weights";
 	struct trainer_options trainer = {
-		.source = {.seed = options->seed,
-			   .recorded = run->recorded,
-			   .recorded_share = options->share},
 		.steps = options->steps,
 		.lanes = (uint32_t)options->lanes,
 		.threads = (uint32_t)options->threads,
 		.rate = options->rate,
 		.decay = options->decay,
 		.young = options->young,
+		.frozen = options->frozen,
 	};
 	int r = open_start(options, &run->average);
+	if (r == 0)
+		r = add_pool(options, &run->average);
+	if (r == 0 && run->recorded && xlstm_weights_shape(run->average)->pool)
+		r = relatives_create(&run->relatives, run->recorded);
 	if (r < 0)
 		return fail(from, r);
+	trainer.source = source_of(run);
 	trainer.start = run->average;
 	r = trainer_create(&run->trainer, &trainer);
 	if (r == 0)
@@ -153,6 +180,7 @@ static int run_open(struct run *run) {
 static void run_close(struct run *run) {
 	trainer_destroy(run->trainer);
 	xlstm_weights_destroy(run->average);
+	relatives_destroy(run->relatives);
 	recorded_destroy(run->recorded);
 }
 
@@ -181,8 +209,8 @@ static void update_figures(struct run *run) {
 
 static int measure(struct run *run, struct held_out *held_out) {
 	trainer_average(run->trainer, run->average);
-	int r = held_out_measure(run->average, run->recorded,
-		run->recorded ? run->options->share : 0, HELD_OUT_LANES, held_out);
+	const struct lane_source source = source_of(run);
+	int r = held_out_measure(run->average, &source, HELD_OUT_LANES, held_out);
 	return r < 0 ? fail("held-out series", r) : VERB_OK;
 }
 

@@ -3,6 +3,7 @@
 #define CLI_TRAIN_H
 
 #include "csv_columns.h"
+#include "xlstm/shape.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,9 @@ struct train_options {
 	const char *start; /* weights to start from; NULL: fresh ones */
 	const char *blocks; /* of fresh ones, a letter each: s or m */
 	uint64_t width, heads; /* of fresh ones */
+	const char *pool; /* how series are to see their neighbours; NULL: as weights do */
+	uint64_t keys; /* of attention */
+	bool frozen; /* nothing but the pooling learns */
 	uint64_t steps, seed, lanes, threads;
 	double rate, decay, young;
 	const char *checkpoint; /* NULL: none */
@@ -30,5 +34,8 @@ struct train_options {
 /* Reads the command line; what is wrong with it is said on standard error. -1: go on; else the exit
  * status, VERB_OK after --help. */
 int train_options_parse(struct train_options *options, int argc, char **argv);
+
+/* How series are to see their neighbours, by its name; XLSTM_NO_POOL: there is no such form. */
+enum xlstm_pool train_pool(const char *name);
 
 #endif

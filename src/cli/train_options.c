@@ -23,6 +23,9 @@ static const char usage[] =
 	"      --start FILE         weights to start from (fresh ones)\n"
 	"      --blocks ss          fresh ones: s for an sLSTM block, m for an mLSTM block\n"
 	"      --width N            fresh ones: width (64), of --heads N (4)\n"
+	"      --pool FORM          series of the files see those that move with them: mean,\n"
+	"                           inverse (distance) or attention, of --keys N (32)\n"
+	"      --frozen             nothing but the pooling learns\n"
 	"      --steps N            steps in all (4500), each a window of 128 ticks per lane\n"
 	"      --lanes N            series side by side, a multiple of 16 (64)\n"
 	"      --rate R             largest step (0.003), after 100 steps; a cosine to 1%\n"
@@ -49,6 +52,9 @@ enum option_code {
 	OPTION_BLOCKS,
 	OPTION_WIDTH,
 	OPTION_HEADS,
+	OPTION_POOL,
+	OPTION_KEYS,
+	OPTION_FROZEN,
 	OPTION_STEPS,
 	OPTION_LANES,
 	OPTION_RATE,
@@ -74,26 +80,39 @@ static const struct option long_options[] = {
 	{ "blocks",                 required_argument, NULL, OPTION_BLOCKS },
 	{ "width",required_argument, NULL, OPTION_WIDTH },
 	{ "heads",      required_argument, NULL, OPTION_HEADS },
-	{ "steps",          required_argument, NULL, OPTION_STEPS },
-	{ "lanes",              required_argument, NULL, OPTION_LANES },
-	{ "rate",                 required_argument, NULL, OPTION_RATE },
+	{ "pool",          required_argument, NULL, OPTION_POOL },
+	{ "keys",              required_argument, NULL, OPTION_KEYS },
+	{ "frozen",                 no_argument, NULL, OPTION_FROZEN },
+	{ "steps",              required_argument, NULL, OPTION_STEPS },
+	{ "lanes",      required_argument, NULL, OPTION_LANES },
+	{ "rate",           required_argument, NULL, OPTION_RATE },
 	{ "decay",              required_argument, NULL, OPTION_DECAY },
-	{ "young",      required_argument, NULL, OPTION_YOUNG },
-	{ "seed",           required_argument, NULL, OPTION_SEED },
-	{ "threads",              required_argument, NULL, OPTION_THREADS },
-	{ "checkpoint",                 required_argument, NULL, OPTION_CHECKPOINT },
-	{ "resume",no_argument, NULL, OPTION_RESUME },
-	{ "report-every",      required_argument, NULL, OPTION_REPORT_EVERY },
-	{ "time",           required_argument, NULL, OPTION_TIME },
-	{ "step",              required_argument, NULL, OPTION_STEP },
-	{ "channels",                 required_argument, NULL, OPTION_CHANNELS },
-	{ "missing",required_argument, NULL, OPTION_MISSING },
-	{ "until",       required_argument, NULL, OPTION_UNTIL },
-	{ "share",           required_argument, NULL, OPTION_SHARE },
-	{ "json",              no_argument, NULL, OPTION_JSON },
-	{ "help",                 no_argument, NULL, 'h' },
-	{ 0},
+	{ "young",                 required_argument, NULL, OPTION_YOUNG },
+	{ "seed",required_argument, NULL, OPTION_SEED },
+	{ "threads",       required_argument, NULL, OPTION_THREADS },
+	{ "checkpoint",            required_argument, NULL, OPTION_CHECKPOINT },
+	{ "resume",              no_argument, NULL, OPTION_RESUME },
+	{ "report-every",                 required_argument, NULL, OPTION_REPORT_EVERY },
+	{ "time",required_argument, NULL, OPTION_TIME },
+	{ "step",     required_argument, NULL, OPTION_STEP },
+	{ "channels",           required_argument, NULL, OPTION_CHANNELS },
+	{ "missing",              required_argument, NULL, OPTION_MISSING },
+	{ "until",                 required_argument, NULL, OPTION_UNTIL },
+	{ "share",required_argument, NULL, OPTION_SHARE },
+	{ "json",      no_argument, NULL, OPTION_JSON },
+	{ "help",            no_argument, NULL, 'h' },
+	{ 0	     },
 };
+
+enum xlstm_pool train_pool(const char *name) {
+	static const char *const names[] = { [XLSTM_MEAN_POOL] = "mean",
+		[XLSTM_INVERSE_POOL] = "inverse",
+		[XLSTM_ATTENTION_POOL] = "attention" };
+	for (enum xlstm_pool pool = XLSTM_MEAN_POOL; pool <= XLSTM_ATTENTION_POOL; pool++)
+		if (strcmp(names[pool], name) == 0)
+			return pool;
+	return XLSTM_NO_POOL;
+}
 
 static int read_count(const char *text, int64_t least, int64_t most, uint64_t *ret_count) {
 	int64_t value;
@@ -114,6 +133,7 @@ static int read_part(const char *text, double most, double *ret_part) {
 static int take_numbers(struct train_options *options, int code, const char *argument) {
 	switch (code) {
 	case OPTION_WIDTH: return read_count(argument, 4, 1024, &options->width);
+	case OPTION_KEYS: return read_count(argument, 1, 1024, &options->keys);
 	case OPTION_HEADS: return read_count(argument, 1, 64, &options->heads);
 	case OPTION_STEPS: return read_count(argument, 1, 100000000, &options->steps);
 	case OPTION_LANES: return read_count(argument, 1, 4096, &options->lanes);
@@ -135,6 +155,8 @@ static int take_option(struct train_options *options, int code, const char *argu
 	case OPTION_OUT: options->out = argument; return 0;
 	case OPTION_START: options->start = argument; return 0;
 	case OPTION_BLOCKS: options->blocks = argument; return 0;
+	case OPTION_POOL: options->pool = argument; return 0;
+	case OPTION_FROZEN: options->frozen = true; return 0;
 	case OPTION_CHECKPOINT: options->checkpoint = argument; return 0;
 	case OPTION_RESUME: options->resume = true; return 0;
 	case OPTION_TIME: options->columns.time = argument; return 0;
@@ -168,6 +190,10 @@ static int check_together(const struct train_options *options) {
 		return complain("--resume needs --checkpoint");
 	if (options->file_count > 0 && options->columns.step_ms <= 0)
 		return complain("files need --step");
+	if (options->pool && train_pool(options->pool) == XLSTM_NO_POOL)
+		return complain("--pool takes mean, inverse or attention");
+	if (options->pool && options->file_count == 0)
+		return complain("--pool needs files: synthetic series have no neighbours");
 	if (strspn(options->blocks, "sm") != strlen(options->blocks) || !*options->blocks)
 		return complain("--blocks takes letters s and m");
 	return -1;
@@ -178,6 +204,7 @@ static void set_defaults(struct train_options *options) {
 	*options = (struct train_options){ .blocks = "ss",
 		.width = 64,
 		.heads = 4,
+		.keys = 32,
 		.steps = 4500,
 		.seed = 1,
 		.lanes = 64,

@@ -7,6 +7,9 @@
 /* The network's inputs: docs/network.md, "Inputs". */
 #define NETWORK_INPUTS 56
 
+/* Two of them: 1 if there is a value, and ln(1 + ticks without one) / 4. */
+enum { INPUT_SEEN, INPUT_AGE };
+
 /* Position in the running local day and week, 0 to 1; NAN: not known. */
 struct network_clock {
 	double day, week;

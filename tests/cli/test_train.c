@@ -67,14 +67,14 @@ static void training_beats_the_closed_form(void **unused) {
 	struct trainer *trainer = open_trainer(options);
 	struct xlstm_weights *weights = fresh_weights();
 	struct held_out held_out;
-	assert_int_equal(held_out_measure(weights, NULL, 0, 8, &held_out), 0);
+	assert_int_equal(held_out_measure(weights, &options.source, 8, &held_out), 0);
 	for (enum held_out_part part = 0; part < HELD_OUT_PARTS; part++) {
 		struct held_out_loss sum = held_out_sum(&held_out, part);
 		assert_true(sum.count > 0 && sum.network == sum.closed);
 	}
 	take_steps(trainer, 80);
 	trainer_average(trainer, weights);
-	assert_int_equal(held_out_measure(weights, NULL, 0, 8, &held_out), 0);
+	assert_int_equal(held_out_measure(weights, &options.source, 8, &held_out), 0);
 	for (enum held_out_part part = 0; part < HELD_OUT_PARTS; part++) {
 		struct held_out_loss sum = held_out_sum(&held_out, part);
 		if (!(sum.network < 0.985 * sum.closed))

@@ -39,6 +39,25 @@ says err 'missing: '
 expect 1 --out w --step 1h missing.csv
 says err 'missing.csv: '
 
+expect 2 --out w --pool nearest
+says err '--pool takes mean, inverse or attention'
+expect 2 --out w --pool mean
+says err '--pool needs files'
+
+# Neighbours: columns of a file that move together.
+awk 'BEGIN { srand(2); print "a,b,c"
+	for (i = 0; i < 900; i++) { x = 0.9 * x + rand() - 0.5
+		printf "%.3f,%.3f,%.3f\n", x, y, z; z = y; y = x } }' >together.csv
+expect 0 --out pooled --width 16 --blocks s --lanes 16 --steps 1 --step 1h --share 1 --pool attention \
+	--keys 8 --frozen together.csv
+"$xlstmctl" model show pooled >out
+says out '^pool attention'
+says out '^pool_keys 8'
+expect 0 --out other --start pooled --lanes 16 --steps 1 --step 1h --pool mean together.csv
+"$xlstmctl" model show other >out
+says out '^pool mean'
+! grep -q '^pool_keys' out || fail "mean has keys"
+
 # Uninterrupted, and in two halves: the same weights.
 small="--width 16 --blocks s --lanes 16 --seed 3 --threads 2"
 expect 0 --out whole $small --steps 4 --json

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAGIC   "xlstmck\n"
-#define VERSION 1
+#define VERSION 2
 
 struct heading {
 	char magic[8];
@@ -24,6 +24,7 @@ struct heading {
 	uint64_t seed, steps;
 	double rate, decay, young, recorded_share;
 	uint64_t recorded; /* ticks */
+	uint64_t relatives, frozen;
 	uint64_t lanes, floats, state_size;
 	/* Up to here a run is the same run. */
 	uint64_t step, adamw_steps;
@@ -44,6 +45,8 @@ static struct heading heading_of(const struct trainer *trainer) {
 		.young = options->young,
 		.recorded_share = options->source.recorded_share,
 		.recorded = recorded ? recorded_ticks(recorded) : 0,
+		.relatives = options->source.relatives != NULL,
+		.frozen = options->frozen,
 		.lanes = options->lanes,
 		.floats = trainer->floats,
 		.state_size = trainer->state_size,

@@ -25,9 +25,9 @@ struct held_out {
 /* Lanes that a report looks at: 49152 ticks. */
 #define HELD_OUT_LANES 32
 
-/* recorded may be NULL. -ENOMEM, or an XLSTM_E_ code. */
-int held_out_measure(const struct xlstm_weights *weights, const struct recorded *recorded,
-	double recorded_share, uint32_t lanes, struct held_out *held_out);
+/* Series from where training takes its own. -ENOMEM, or an XLSTM_E_ code. */
+int held_out_measure(const struct xlstm_weights *weights, const struct lane_source *training,
+	uint32_t lanes, struct held_out *held_out);
 
 /* Over all leads of a part. */
 struct held_out_loss held_out_sum(const struct held_out *held_out, enum held_out_part part);

@@ -2,6 +2,7 @@
 #include "lane.h"
 
 #include "chance.h"
+#include "relatives.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct lane {
 	uint32_t windows; /* of the series */
 	struct random random; /* which ticks are scored */
 	struct train_series series;
+	int64_t recorded; /* number of the series, -1: none, or it has no relatives */
 	double scales[NETWORK_LEADS];
 	struct track track;
 	double filled[RING], profile[SERIES_SEASON_MAX];
@@ -58,12 +60,18 @@ void lane_destroy(struct lane *lane) {
 	free(lane);
 }
 
+/* Chance of the lane's series, or of that of all lanes which show relatives together. */
+static void draw_for(const struct lane *lane, uint32_t index, struct random *random) {
+	random_init(
+		random, lane->source->seed ^ (lane->number << 32 | index) * 0x9e3779b97f4a7c15U);
+}
+
 /* Windows that the lane's next series has; draws nothing else, so that seeking is cheap. */
 static uint32_t begin_series(struct lane *lane, struct random *random) {
 	static const double shares[] = { 0.42, 0.2, 0.16, 0.13, 0.09 };
-	uint64_t number = ++lane->number;
-	random_init(
-		random, lane->source->seed ^ (number << 32 | lane->index) * 0x9e3779b97f4a7c15U);
+	bool together = lane->source->relatives != NULL;
+	lane->number++;
+	draw_for(lane, together ? lane->index / LANE_COMPANY : lane->index, random);
 	lane->window = 0;
 	lane->windows = 1U << draw_share(random, shares, 5);
 	return lane->windows;
@@ -112,10 +120,38 @@ static void measure(struct lane *lane) {
 	restart(lane);
 }
 
+/* The lane's part of a series and its relatives; false: there are fewer. */
+static bool take_relative(struct lane *lane, struct random *random, uint32_t ticks) {
+	const struct lane_source *source = lane->source;
+	struct stretch stretch = recorded_choose(source->recorded, random, source->held_out, ticks);
+	size_t member = stretch.series, rank = lane->index % LANE_COMPANY;
+	if (rank > 0 && !relatives_nearest(source->relatives, member, rank - 1, &member))
+		return false;
+	recorded_cut(source->recorded, &stretch, member, ticks, &lane->series);
+	lane->recorded = (int64_t)member;
+	return true;
+}
+
+/* With relatives: all lanes of a company draw the same until each has what is its own. */
+static void make_together(
+	struct lane *lane, struct synthetic_room *room, struct random *random, uint32_t ticks) {
+	const struct lane_source *source = lane->source;
+	bool recorded = draw_chance(random, source->recorded_share);
+	bool taken = recorded && take_relative(lane, random, ticks);
+	draw_for(lane, LANE_COMPANY + lane->index, random);
+	if (recorded && !taken)
+		recorded_take(source->recorded, random, source->held_out, ticks, &lane->series);
+	else if (!recorded)
+		synthetic_make(room, random, ticks, &lane->series);
+}
+
 static void make_series(struct lane *lane, struct synthetic_room *room, struct random *random) {
 	const struct lane_source *source = lane->source;
 	uint32_t ticks = lane->windows * LANE_WINDOW;
-	if (source->recorded && draw_chance(random, source->recorded_share))
+	lane->recorded = -1;
+	if (source->relatives)
+		make_together(lane, room, random, ticks);
+	else if (source->recorded && draw_chance(random, source->recorded_share))
 		recorded_take(source->recorded, random, source->held_out, ticks, &lane->series);
 	else
 		synthetic_make(room, random, ticks, &lane->series);
@@ -192,6 +228,7 @@ void lane_next(struct lane *lane, struct synthetic_room *room, struct lane_windo
 		begin_series(lane, &random);
 		make_series(lane, room, &random);
 	}
+	window->series = lane->recorded;
 	memcpy(window->scales, lane->scales, sizeof(window->scales));
 	walk_window(lane, window);
 	lane->window++;

@@ -23,6 +23,7 @@ struct lane_point {
 };
 
 struct lane_window {
+	int64_t series; /* number among the recorded ones, where it has relatives; -1: none */
 	bool fresh; /* a series begins: the network's state is to be emptied */
 	float inputs[LANE_WINDOW * NETWORK_INPUTS];
 	struct lane_point points[LANE_POINTS];
@@ -34,8 +35,12 @@ struct lane_source {
 	uint64_t seed;
 	const struct recorded *recorded; /* NULL: synthetic series alone */
 	double recorded_share; /* of the series */
+	const struct relatives *relatives; /* of the recorded ones; NULL: each is by itself */
 	bool held_out; /* from the parts of recorded series that training never sees */
 };
+
+/* With relatives so many lanes, from a multiple of it on, show relatives at the same time. */
+#define LANE_COMPANY 16
 
 struct lane;
 

@@ -28,6 +28,7 @@ struct series {
 	double *values;
 	size_t count, room;
 	int64_t first_ms;
+	size_t file; /* that it is from */
 };
 
 struct recorded {
@@ -44,6 +45,10 @@ void recorded_destroy(struct recorded *recorded) {
 		free(recorded->series[i].values);
 	free(recorded->series);
 	free(recorded);
+}
+
+size_t recorded_file(const struct recorded *recorded, size_t series) {
+	return recorded->series[series].file;
 }
 
 size_t recorded_series(const struct recorded *recorded) {
@@ -135,8 +140,8 @@ static int complain(const char *file, int code) {
 	return code;
 }
 
-static int read_file(
-	struct recorded *recorded, const struct csv_columns_options *options, double until) {
+static int read_file(struct recorded *recorded, const struct csv_columns_options *options,
+	size_t number, double until) {
 	struct csv_reader *csv;
 	struct csv_columns columns;
 	int r = csv_reader_open(&csv, options->file);
@@ -145,7 +150,10 @@ static int read_file(
 	r = csv_columns_init(&columns, options, csv);
 	if (r == 0) {
 		uint64_t rows = (uint64_t)(until * (double)rows_of(options->file));
+		size_t first = recorded->count;
 		r = read_rows(recorded, csv, &columns, rows);
+		for (size_t s = first; s < recorded->count; s++)
+			recorded->series[s].file = number;
 		csv_columns_finish(&columns);
 	}
 	csv_reader_close(csv);
@@ -176,7 +184,7 @@ int recorded_create(struct recorded **ret_recorded, char *const *files, size_t c
 	for (size_t i = 0; i < count; i++) {
 		struct csv_columns_options one = *options;
 		one.file = files[i];
-		int r = read_file(recorded, &one, until);
+		int r = read_file(recorded, &one, i, until);
 		if (r < 0) {
 			recorded_destroy(recorded);
 			return r;
@@ -192,9 +200,8 @@ int recorded_create(struct recorded **ret_recorded, char *const *files, size_t c
 }
 
 /* What the daemon would know: the calendar's day and week where the step divides them. */
-static void reveal(const struct recorded *recorded, const struct series *from, size_t at,
-	struct train_series *series) {
-	int64_t step_ms = recorded->step_ms, time_ms = from->first_ms + (int64_t)at * step_ms;
+static void reveal(const struct recorded *recorded, int64_t time_ms, struct train_series *series) {
+	int64_t step_ms = recorded->step_ms;
 	int64_t day = DAY_MS / step_ms;
 	bool divides = DAY_MS % step_ms == 0 && day >= DAY_TICKS_MIN && day <= DAY_TICKS_MAX;
 	series->awake = 0;
@@ -215,17 +222,68 @@ static size_t choose_start(
 	return at;
 }
 
-void recorded_take(const struct recorded *recorded, struct random *random, bool held_out,
-	uint32_t ticks, struct train_series *series) {
-	const struct series *from = &recorded->series[draw_below(random, recorded->count)];
-	size_t border = from->count - (size_t)((double)from->count * HELD_OUT);
+/* Where what is held out of a series begins. */
+static size_t border_of(const struct series *series) {
+	return series->count - (size_t)((double)series->count * HELD_OUT);
+}
+
+struct stretch recorded_choose(
+	const struct recorded *recorded, struct random *random, bool held_out, uint32_t ticks) {
+	size_t which = draw_below(random, recorded->count);
+	const struct series *from = &recorded->series[which];
+	size_t border = border_of(from);
 	size_t first = held_out ? border : 0, end = held_out ? from->count : border;
 	size_t latest = end - first > ticks ? end - ticks : first + (end - first) / 2 + 1;
 	size_t at = choose_start(from, random, first, latest);
+	return (struct stretch){ which, from->first_ms + (int64_t)at * recorded->step_ms,
+		held_out };
+}
+
+/* What a series begins with: its first value, 0 if there is none. */
+static double first_value(const struct train_series *series) {
+	for (uint32_t t = 0; t < series->ticks; t++)
+		if (!isnan(series->values[t]))
+			return series->values[t];
+	return 0;
+}
+
+void recorded_cut(const struct recorded *recorded, const struct stretch *stretch, size_t member,
+	uint32_t ticks, struct train_series *series) {
+	const struct series *from = &recorded->series[member];
+	int64_t at = (stretch->start_ms - from->first_ms) / recorded->step_ms;
+	int64_t end = (int64_t)(stretch->held_out ? from->count : border_of(from));
 	series->ticks = ticks;
-	for (size_t t = 0; t < (size_t)ticks + SERIES_FUTURE; t++)
-		series->values[t] = at + t < end ? from->values[at + t] : NAN;
-	if (isnan(series->values[0]))
-		series->values[0] = 0;
-	reveal(recorded, from, at, series);
+	for (int64_t t = 0; t < (int64_t)ticks + SERIES_FUTURE; t++) {
+		bool there = at + t >= 0 && at + t < end;
+		series->values[t] = there ? from->values[at + t] : NAN;
+	}
+	series->values[0] = first_value(series);
+	reveal(recorded, stretch->start_ms, series);
+}
+
+void recorded_take(const struct recorded *recorded, struct random *random, bool held_out,
+	uint32_t ticks, struct train_series *series) {
+	struct stretch stretch = recorded_choose(recorded, random, held_out, ticks);
+	recorded_cut(recorded, &stretch, stretch.series, ticks, series);
+}
+
+double recorded_value(const struct recorded *recorded, size_t series, int64_t time_ms) {
+	const struct series *from = &recorded->series[series];
+	int64_t at = (time_ms - from->first_ms) / recorded->step_ms;
+	bool there = time_ms >= from->first_ms && at < (int64_t)border_of(from);
+	return there ? from->values[at] : NAN;
+}
+
+int64_t recorded_step(const struct recorded *recorded) {
+	return recorded->step_ms;
+}
+
+int64_t recorded_border(const struct recorded *recorded) {
+	int64_t border = INT64_MIN;
+	for (size_t i = 0; i < recorded->count; i++) {
+		const struct series *series = &recorded->series[i];
+		int64_t end = series->first_ms + (int64_t)border_of(series) * recorded->step_ms;
+		border = end > border ? end : border;
+	}
+	return border;
 }

@@ -208,8 +208,10 @@ static void score_point(struct slice *slice, const struct lane_window *window,
 static void slice_step(struct slice *slice, const struct trainer *trainer) {
 	const size_t tokens = (size_t)TRAINER_SLICE * LANE_WINDOW;
 	load_windows(slice, trainer->state_size);
-	xlstm_sequence(trainer->model, slice->tape, TRAINER_SLICE, LANE_WINDOW, slice->rows,
-		slice->inputs, NULL, slice->outputs);
+	lane_lists_fill(
+		&slice->lists, trainer->options.source.relatives, slice->windows, TRAINER_SLICE);
+	xlstm_sequence_among(trainer->model, slice->tape, TRAINER_SLICE, LANE_WINDOW, slice->rows,
+		slice->inputs, &slice->lists.neighbours, NULL, slice->outputs);
 	memset(slice->slopes, 0, tokens * NETWORK_OUTPUTS * sizeof(*slice->slopes));
 	slice->loss = slice->weight = 0;
 	for (size_t i = 0; i < TRAINER_SLICE; i++) {
@@ -280,8 +282,46 @@ static void add_to_average(struct trainer *trainer) {
 	double step = (double)trainer->step;
 	float keep = (float)fmin(AVERAGING, (1 + step) / (10 + step));
 	weights_gather(trainer->weights, trainer->sum);
+	/* What is frozen must not move by rounding either. */
 	for (size_t i = 0; i < trainer->floats; i++)
-		trainer->average[i] = keep * trainer->average[i] + (1 - keep) * trainer->sum[i];
+		if (trainer->average[i] != trainer->sum[i])
+			trainer->average[i] =
+				keep * trainer->average[i] + (1 - keep) * trainer->sum[i];
+}
+
+static bool is_of_pooling(const struct xlstm_tensor *tensor) {
+	return strncmp(tensor->name, "pool.", 5) == 0;
+}
+
+/* Leaves only the pooling's part of a gradient. */
+static void freeze(float *gradient, const struct xlstm_weights *weights) {
+	for (size_t i = 0; i < xlstm_tensor_count(weights); i++) {
+		struct xlstm_tensor tensor = xlstm_tensor_at(weights, i);
+		if (!is_of_pooling(&tensor))
+			memset(gradient, 0, tensor.count * sizeof(*gradient));
+		gradient += tensor.count;
+	}
+}
+
+/* Decay has moved what is frozen: puts it back. */
+static void restore(struct xlstm_weights *weights, const float *values) {
+	for (size_t i = 0; i < xlstm_tensor_count(weights); i++) {
+		struct xlstm_tensor tensor = xlstm_tensor_at(weights, i);
+		if (!is_of_pooling(&tensor))
+			xlstm_tensor_set(weights, tensor.name, values, tensor.count);
+		values += tensor.count;
+	}
+}
+
+static void move(struct trainer *trainer, double rate) {
+	bool frozen = trainer->options.frozen;
+	if (frozen)
+		freeze(trainer->sum, trainer->weights);
+	weights_scatter(trainer->gradient, trainer->sum);
+	weights_gather(trainer->weights, trainer->sum);
+	xlstm_adamw_step(trainer->adamw, trainer->weights, trainer->gradient, rate);
+	if (frozen)
+		restore(trainer->weights, trainer->sum);
 }
 
 static void empty_states(struct trainer *trainer) {
@@ -303,8 +343,7 @@ double trainer_step(struct trainer *trainer) {
 		empty_states(trainer);
 		return NAN;
 	}
-	weights_scatter(trainer->gradient, trainer->sum);
-	xlstm_adamw_step(trainer->adamw, trainer->weights, trainer->gradient, rate);
+	move(trainer, rate);
 	add_to_average(trainer);
 	return loss;
 }

@@ -17,12 +17,13 @@ struct trainer_options {
 	uint32_t lanes; /* a multiple of TRAINER_SLICE */
 	uint32_t threads;
 	double rate, decay;
+	bool frozen; /* nothing but the pooling learns */
 	double young; /* weight of a series' first two periods */
 	const struct xlstm_weights *start; /* borrowed until trainer_create has returned */
 };
 
 /* Lanes that are worked on by one thread at a time; gradients are summed in their order. */
-#define TRAINER_SLICE 16
+#define TRAINER_SLICE LANE_COMPANY
 
 struct trainer;
 

@@ -2,6 +2,7 @@
 #ifndef TRAIN_TRAINER_PRIVATE_H
 #define TRAIN_TRAINER_PRIVATE_H
 
+#include "relatives.h"
 #include "trainer.h"
 #include "xlstm/train.h"
 
@@ -12,6 +13,7 @@ struct slice {
 	void *rows[TRAINER_SLICE]; /* into states */
 	float *inputs; /* [TRAINER_SLICE, LANE_WINDOW, NETWORK_INPUTS] */
 	float *outputs, *slopes; /* [TRAINER_SLICE, LANE_WINDOW, NETWORK_OUTPUTS] */
+	struct lane_lists lists; /* who sees whom */
 	struct xlstm_tape *tape;
 	struct xlstm_weights *gradient;
 	struct synthetic_room *room;
