@@ -32,7 +32,7 @@
 #define LOOK_AGAIN_MS 1
 
 /* Readings that wait for a batch at the most before mail has to wait. */
-#define WAITING_MAX 20000
+#define WAITING_MAX 4000
 
 int64_t app_now(void) {
 	struct timespec now;

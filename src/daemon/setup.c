@@ -17,8 +17,8 @@
 /* Bytes of one journal: some thirty thousand readings with a forecast each. */
 #define JOURNAL_MAX (64u << 20)
 
-/* Bytes of the messages of one turn: some ten thousand forecasts. */
-#define OUTBOX_MAX (32u << 20)
+/* Bytes of the messages of one turn: some five thousand forecasts. */
+#define OUTBOX_MAX (16u << 20)
 
 /* That Paho's thread may wait for room in the inbox: well under any keep-alive. */
 #define INBOX_WAIT_MS 1000

@@ -19,10 +19,16 @@
 #define PRUNE_INTERVAL_MS (10 * 60 * 1000)
 #define PRUNE_PAUSE_MS    500
 
+/* A journal is committed once it has grown to this part of its bound, and gives its memory back if it
+ * had grown beyond; while the database is well mail waits from this other part on. All the room is for a
+ * database that fails. */
+#define COMMIT_PART 16
+#define FULL_PART   4
+
 /* Readings are noted up to this many times the bound, forecasts to the bound, states to this part of
  * it. */
 #define READINGS_FACTOR 2
-#define STATES_PART     4
+#define STATES_PART     8
 
 static int64_t loop_now(const struct writer *writer) {
 	return (int64_t)uv_now(writer->loop);
@@ -80,6 +86,17 @@ static void note_failure(struct writer *writer, struct write_job *job) {
 	end_if_damaged(writer, job->committed);
 }
 
+static bool is_large(const struct writer *writer, const struct journal *journal) {
+	return journal_size(journal) >= writer->options.journal_max / COMMIT_PART;
+}
+
+static void empty(const struct writer *writer, struct journal *journal) {
+	if (is_large(writer, journal))
+		journal_finish(journal);
+	else
+		journal_reset(journal);
+}
+
 static void note_commit(struct writer *writer, struct write_job *job) {
 	if (writer->failure < 0)
 		log_notice("database: commits go through again");
@@ -90,7 +107,7 @@ static void note_commit(struct writer *writer, struct write_job *job) {
 	writer->commit_ms = job->now_ms;
 	if (job->journal->input > 0)
 		writer->input = job->journal->input;
-	journal_reset(job->journal);
+	empty(writer, job->journal);
 	job->journal = NULL;
 }
 
@@ -183,7 +200,7 @@ static size_t filled(const struct writer *writer) {
 
 bool writer_is_full(const struct writer *writer) {
 	return writer->failure == 0 && lane_is_busy(&writer->lane) &&
-	       filled(writer) >= writer->options.journal_max;
+	       filled(writer) >= writer->options.journal_max / FULL_PART;
 }
 
 bool writer_takes_forecasts(const struct writer *writer) {
@@ -211,7 +228,7 @@ static void commit(struct writer *writer) {
 
 /* Milliseconds until the filling journal should be committed, 0 if it should be now. */
 static int64_t commit_wait(const struct writer *writer, bool flush) {
-	if (flush || filled(writer) >= writer->options.journal_max / 2)
+	if (flush || is_large(writer, &writer->journals[writer->filling]))
 		return 0;
 
 	int64_t due = writer->waiting_since_ms + writer->options.commit_interval_ms;

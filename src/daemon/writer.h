@@ -12,7 +12,7 @@
  * the write lane, and the housekeeping between commits.
  *
  * A commit starts when the lane is idle and the journal has waited commit_interval, or has grown to
- * half of its bound. If a commit fails its journal is kept and tried again, after a pause that
+ * a sixteenth of its bound. If a commit fails its journal is kept and tried again, after a pause that
  * grows; meanwhile the other one fills. When both are full, forecasts are no longer noted, then
  * readings neither, and what is left out is counted: forecasting goes on without its database.
  */

@@ -5,6 +5,9 @@
 
 #include <errno.h>
 
+/* Memory that stays between two turns at the most, in bytes: what a burst has taken is given back. */
+#define KEEP_MAX (2u << 20)
+
 void outbox_init(struct outbox *outbox, size_t limit) {
 	*outbox = (struct outbox){ .limit = limit };
 }
@@ -36,6 +39,9 @@ struct span outbox_mail(const struct outbox *outbox) {
 }
 
 void outbox_reset(struct outbox *outbox) {
-	text_reset(&outbox->packed);
+	if (outbox->packed.length > KEEP_MAX)
+		text_finish(&outbox->packed);
+	else
+		text_reset(&outbox->packed);
 	outbox->count = 0;
 }

@@ -26,7 +26,7 @@ int outbox_add(struct outbox *outbox, const struct mail *mail);
 /* The packed messages, to be read with mail_unpack(). */
 struct span outbox_mail(const struct outbox *outbox);
 
-/* Empties it, keeps the memory. */
+/* Empties it; memory that it hardly ever needs is given back. */
 void outbox_reset(struct outbox *outbox);
 
 #endif

@@ -126,15 +126,17 @@ static void a_commit_waits_for_company_but_not_beyond_its_interval(void **state)
 	close_writer();
 }
 
-static void half_a_journal_waits_no_longer(void **state) {
+static void a_sixteenth_of_a_journal_waits_no_longer(void **state) {
 	(void)state;
-	while (journal_size(writer_journal(&bench.writer)) < JOURNAL_MAX / 2) {
+	while (journal_size(writer_journal(&bench.writer)) < JOURNAL_MAX / 16) {
 		turn(false);
 		assert_int_equal(bench.writer.commits, 0);
 		learn();
 	}
 	turn(false);
 	assert_int_equal(bench.writer.commits, 1);
+	/* What a burst has taken is given back. */
+	assert_null(bench.writer.journals[0].records.data);
 	close_writer();
 }
 
@@ -289,7 +291,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		WRITER_TEST(what_is_committed_is_committed_once),
 		WRITER_TEST(a_commit_waits_for_company_but_not_beyond_its_interval),
-		WRITER_TEST(half_a_journal_waits_no_longer),
+		WRITER_TEST(a_sixteenth_of_a_journal_waits_no_longer),
 		WRITER_TEST(what_failed_is_kept_and_tried_again_after_a_pause_that_grows),
 		WRITER_TEST(no_failure_loses_or_doubles_a_row),
 		WRITER_TEST(the_input_is_known_to_be_committed_only_when_it_is),

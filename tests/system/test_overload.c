@@ -2,6 +2,7 @@
 #include "scene.h"
 #include "timing.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,15 +13,24 @@
 
 #include <cmocka.h>
 
-/* More comes than can be worked off: a message that finds no room for a second is dropped and counted,
- * and everything else is stored. */
+/* More comes than can be worked off: the broker is held back; a message that finds no room for a second is
+ * dropped and counted, and everything else is stored. */
 #define BEGIN 1700000040
+
+/* Messages that tell how fast the machine is. */
+#define TRIAL 30
 
 /* Detectors, and so readings of one message, which is one minute of each. */
 #define DETECTORS   100
 #define PAYLOAD_MAX 8192
 
-static int minute;
+/* Two journals and two outboxes of 16 MB each, the inbox, and some. */
+#define GROWTH_MAX (80 << 20)
+
+static int minute; /* of those published in this test */
+
+/* Of the flood; "test_overload 60" for a minute. */
+static int seconds = 4;
 
 static void publish_minute(void) {
 	char payload[PAYLOAD_MAX];
@@ -75,6 +85,7 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	char expected[32];
 
 	(void)state;
+	minute = 0;
 	system_broker(&broker, &(struct broker_options){ .lines = "max_queued_messages 100000" });
 	process_create(
 		&process, &broker, "[mqtt]\ninbox = 64k\n[forecast]\nenabled = off\n" SOURCE);
@@ -104,12 +115,117 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	process_stop(&process);
 }
 
+/* What one look at the statistics tells. */
+struct look {
+	double ticks, resident, readings, messages;
+};
+
+static struct look look(void) {
+	skip_old_news();
+	json_t *stats = await_json(&peer, "xlstm/main/stats");
+	struct look now = {
+		.ticks = json_number_at(stats, "ticks"),
+		.resident = json_number_at(stats, "memory.resident"),
+		.readings = json_number_at(stats, "readings"),
+		.messages = json_number_at(stats, "messages"),
+	};
+
+	json_decref(stats);
+	return now;
+}
+
+/* Messages a second that are worked off: forecasts and all. */
+static double measure_rate(void) {
+	struct look before = look(), after;
+	int64_t begin_ms = now_ms();
+
+	for (int i = 0; i < TRIAL; i++)
+		publish_minute();
+	do
+		after = look();
+	while (after.ticks - before.ticks < TRIAL * DETECTORS);
+	return TRIAL * 1e3 / (double)(now_ms() - begin_ms);
+}
+
+/* Publishes ten times as much as can be worked off. The most memory that was seen, bytes. */
+static double flood(double rate) {
+	int64_t begin_ms = now_ms();
+	double most = 0;
+	int sent = 0;
+
+	while (now_ms() - begin_ms < seconds * 1000) {
+		double due = 10 * rate * (double)(now_ms() - begin_ms) / 1e3;
+
+		for (; sent < due; sent++)
+			publish_minute();
+		most = fmax(most, look().resident);
+	}
+	return most;
+}
+
+/* A forecast of the newest reading, and so of everything before it. */
+static void await_newest(void) {
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+	double issued = 0;
+
+	peer_subscribe(&peer, "xlstm/forecast/one/value", 0);
+	publish_text(&peer, "probe/one", "{\"value\":1}");
+	while (issued == 0 && now_ms() < deadline_ms) {
+		json_t *forecast = await_json(&peer, "xlstm/forecast/one/value");
+
+		issued = json_number_at(forecast, "issued");
+		json_decref(forecast);
+	}
+	assert_true(issued > 0);
+}
+
+/* The connection is held back while too many readings wait for their forecasts, so that the broker
+ * decides what to drop; what came is stored, memory is bounded, and what waits is worked off within
+ * moments. */
+static void ten_times_too_much_work_is_held_back(void **state) {
+	char expected[32];
+
+	(void)state;
+	minute = 0;
+	system_broker(&broker, &(struct broker_options){ .lines = "max_queued_messages 20" });
+	process_create(&process, &broker,
+		"[mqtt]\ninbox = 64k\n[forecast]\nmodel = " MODELS "/base-2.safetensors\n"
+		"[source probe]\ntopic = probe/{detector}\nformat = json\nstep = 60s\n" SOURCE
+		"horizon = 24\n");
+	peer_connect(&peer, broker.port);
+	peer_subscribe(&peer, "xlstm/main/#", 0);
+	process_start(&process);
+	await_subscribed(&peer);
+	measure_rate();
+	double rate = measure_rate();
+	double before = look().resident, most = flood(rate);
+	int64_t begin_ms = now_ms();
+	await_newest();
+
+	struct look after = look();
+	print_message(
+		"%.1f messages a second; %d s of ten times as many: %.1f MB more at the most, "
+		"%.0f of %d came, all worked off after %.1f s\n",
+		rate, seconds, (most - before) / 1e6, after.messages, minute + 1,
+		(double)(now_ms() - begin_ms) / 1e3);
+	assert_true(after.messages < minute);
+	assert_true(after.readings == 1 + DETECTORS * (after.messages - 1));
+	if (!SANITIZED)
+		assert_true(most - before < GROWTH_MAX);
+	snprintf(expected, sizeof(expected), "%.0f", after.readings);
+	process_await_query(&process, "SELECT count(*) FROM reading", expected);
+	process_stop(&process);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, scene_close)
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
+		TEST(ten_times_too_much_work_is_held_back),
 		TEST(what_finds_no_room_is_dropped_and_counted),
 	};
 
+	if (argc > 1)
+		seconds = (int)strtol(argv[1], NULL, 10);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
