@@ -15,9 +15,13 @@
 /* Bytes parsed at a time. */
 #define BLOCK 65536
 
-/* One field: where its bytes lie, and whether a row ends with it. */
+/* Bytes that wait for the end of their row. */
+#define ROW_MAX 100000000
+
+/* One field: where its bytes lie, the line where it ends, and whether a row ends with it. */
 struct field {
 	size_t at, length;
+	uint64_t line;
 	bool last;
 };
 
@@ -37,6 +41,7 @@ struct csv_reader {
 	size_t next; /* first field behind it */
 	bool failed;
 	uint64_t row;
+	uint64_t line; /* that is being parsed, from 0 */
 	struct text heading;
 	struct field *columns;
 	size_t columns_count;
@@ -54,8 +59,9 @@ static void on_field(void *data, size_t length, void *user) {
 		reader->fields = fields;
 		reader->fields_room = room;
 	}
-	reader->fields[reader->fields_count++] =
-		(struct field){ .at = reader->bytes.length, .length = length };
+	reader->fields[reader->fields_count++] = (struct field){
+		.at = reader->bytes.length, .length = length, .line = reader->line + 1
+	};
 	text_add(&reader->bytes, span_of(data, length));
 }
 
@@ -81,6 +87,20 @@ static void compact(struct csv_reader *reader) {
 	reader->next = 0;
 }
 
+/* Line by line, so that fields know theirs. False: no memory. */
+static bool parse(struct csv_reader *reader, const char *block, size_t length) {
+	while (length > 0) {
+		const char *end = memchr(block, '\n', length);
+		size_t part = end ? (size_t)(end - block) + 1 : length;
+		if (csv_parse(&reader->parser, block, part, on_field, on_row, reader) != part)
+			return false;
+		reader->line += end != NULL;
+		block += part;
+		length -= part;
+	}
+	return true;
+}
+
 /* Parses one more block. 0, -errno or E_CORRUPT. */
 static int refill(struct csv_reader *reader) {
 	char block[BLOCK];
@@ -94,10 +114,11 @@ static int refill(struct csv_reader *reader) {
 	if (length == 0) {
 		reader->ended = true;
 		csv_fini(&reader->parser, on_field, on_row, reader);
-	} else if (csv_parse(&reader->parser, block, (size_t)length, on_field, on_row, reader) !=
-		   (size_t)length) {
+	} else if (!parse(reader, block, (size_t)length)) {
 		return -ENOMEM;
 	}
+	if (reader->bytes.length > ROW_MAX)
+		return E_TOO_LARGE;
 	return reader->failed || text_failed(&reader->bytes) ? -ENOMEM : 0;
 }
 
@@ -225,6 +246,10 @@ struct span csv_reader_field(const struct csv_reader *reader, size_t column) {
 
 uint64_t csv_reader_row(const struct csv_reader *reader) {
 	return reader->row;
+}
+
+uint64_t csv_reader_line(const struct csv_reader *reader) {
+	return reader->fields[reader->row_first + reader->row_count - 1].line;
 }
 
 double csv_reader_progress(const struct csv_reader *reader) {
