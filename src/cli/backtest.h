@@ -16,6 +16,7 @@ struct backtest_options {
 	const char *channels; /* columns, separated by commas; NULL: all others */
 	const char *detector_column; /* NULL: the file is one detector */
 	bool wide; /* each column is a detector */
+	const char *positions, *adjacency; /* files about the group, "": none */
 	const char *model; /* file of weights, "auto" or "none" */
 	struct learning_options learning;
 	const char *missing; /* cells that mean no value, separated by commas */

@@ -3,8 +3,10 @@
 
 #include "csv_columns.h"
 #include "error.h"
+#include "group_tables.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,9 +16,21 @@ struct feed {
 	struct engine *engine;
 	struct clock_options clock;
 	struct csv_columns columns;
+	struct group_table group;
 	uint64_t row;
 	uint64_t refused;
 };
+
+/* What is wrong with the files is said on standard error. */
+static int load_group(struct feed *feed) {
+	const struct backtest_options *options = feed->options;
+	struct text problems = { 0 };
+	int r = group_table_load(&feed->group, options->forecast.group, options->positions,
+		options->adjacency, &problems);
+	fprintf(stderr, "%.*s", SPAN_PRINT(text_span(&problems)));
+	text_finish(&problems);
+	return r;
+}
 
 int feed_create(struct feed **ret_feed, const struct backtest_options *options,
 	const struct csv_reader *csv, struct registry *registry, struct engine *engine) {
@@ -41,8 +55,10 @@ int feed_create(struct feed **ret_feed, const struct backtest_options *options,
 	feed->clock = clock_options_default();
 	feed->clock.step_ms = options->step_ms;
 	int r = csv_columns_init(&feed->columns, &columns, csv);
+	if (r == 0)
+		r = load_group(feed);
 	if (r < 0) {
-		free(feed);
+		feed_destroy(feed);
 		return r;
 	}
 
@@ -54,6 +70,7 @@ void feed_destroy(struct feed *feed) {
 	if (!feed)
 		return;
 	csv_columns_finish(&feed->columns);
+	group_table_finish(&feed->group);
 	free(feed);
 }
 
@@ -73,6 +90,9 @@ static int put(struct feed *feed, struct span detector_name, struct span channel
 	added = registry_find_or_add_channel(
 		feed->registry, detector, channel_name, SPAN_EMPTY, &channel);
 	int r = added > 0 ? engine_add(feed->engine, detector, &feed->options->forecast) : added;
+	if (added > 0 && r == 0)
+		r = group_table_apply(
+			&feed->group, feed->engine, feed->registry, detector, NAN, NAN);
 	if (r < 0)
 		return r;
 

@@ -28,6 +28,9 @@ static const char usage[] =
 	"      --wide               each column is a detector of its own\n"
 	"      --group              detectors see their neighbours\n"
 	"      --blind              with --group: they learn together, seeing nobody\n"
+	"      --positions FILE     where they are: detector, and latitude and longitude or x and "
+	"y\n"
+	"      --adjacency FILE     who may be whose neighbour: from, to, weight\n"
 	"      --missing A,B,...    cells that mean \"no value\" (empty ones always do)\n"
 	"      --season N,M         seasons in steps, the shorter first (found)\n"
 	"      --horizons A,B,...   steps ahead to be scored (1,24)\n"
@@ -55,6 +58,8 @@ enum option_code {
 	OPTION_WIDE,
 	OPTION_GROUP,
 	OPTION_BLIND,
+	OPTION_POSITIONS,
+	OPTION_ADJACENCY,
 	OPTION_MISSING,
 	OPTION_SEASON,
 	OPTION_HORIZONS,
@@ -81,24 +86,26 @@ static const struct option long_options[] = {
 	{ "wide",            no_argument, NULL, OPTION_WIDE },
 	{ "group",             no_argument, NULL, OPTION_GROUP },
 	{ "blind",		   no_argument, NULL, OPTION_BLIND },
-	{ "missing",		      required_argument, NULL, OPTION_MISSING },
-	{ "season",                   required_argument, NULL, OPTION_SEASON },
-	{ "horizons", required_argument, NULL, OPTION_HORIZONS },
-	{ "experts",                 required_argument, NULL, OPTION_EXPERTS },
-	{ "learn",		   required_argument, NULL, OPTION_LEARN },
-	{ "config",		      required_argument, NULL, OPTION_CONFIG },
-	{ "model",required_argument, NULL, OPTION_MODEL },
-	{ "lean",           no_argument, NULL, OPTION_LEAN },
-	{ "zscore-rows",                required_argument, NULL, OPTION_ZSCORE_ROWS },
-	{ "score-from",                   required_argument, NULL, OPTION_SCORE_FROM },
-	{ "score-to",		      required_argument, NULL, OPTION_SCORE_TO },
-	{ "score-first",required_argument, NULL, OPTION_SCORE_FIRST },
-	{ "score-below",         required_argument, NULL, OPTION_SCORE_BELOW },
-	{ "forecasts",               required_argument, NULL, OPTION_FORECASTS },
-	{ "forecast-every",                   required_argument, NULL, OPTION_FORECAST_EVERY },
-	{ "json",		      no_argument, NULL, OPTION_JSON },
-	{ "help",      no_argument, NULL, 'h' },
-	{ 0       },
+	{ "positions",                      required_argument, NULL, OPTION_POSITIONS },
+	{ "adjacency",                   required_argument, NULL, OPTION_ADJACENCY },
+	{ "missing", required_argument, NULL, OPTION_MISSING },
+	{ "season",                 required_argument, NULL, OPTION_SEASON },
+	{ "horizons",                   required_argument, NULL, OPTION_HORIZONS },
+	{ "experts",		      required_argument, NULL, OPTION_EXPERTS },
+	{ "learn",required_argument, NULL, OPTION_LEARN },
+	{ "config",           required_argument, NULL, OPTION_CONFIG },
+	{ "model",                required_argument, NULL, OPTION_MODEL },
+	{ "lean",		   no_argument, NULL, OPTION_LEAN },
+	{ "zscore-rows",                      required_argument, NULL, OPTION_ZSCORE_ROWS },
+	{ "score-from",required_argument, NULL, OPTION_SCORE_FROM },
+	{ "score-to",       required_argument, NULL, OPTION_SCORE_TO },
+	{ "score-first",            required_argument, NULL, OPTION_SCORE_FIRST },
+	{ "score-below",                   required_argument, NULL, OPTION_SCORE_BELOW },
+	{ "forecasts",                      required_argument, NULL, OPTION_FORECASTS },
+	{ "forecast-every",      required_argument, NULL, OPTION_FORECAST_EVERY },
+	{ "json",         no_argument, NULL, OPTION_JSON },
+	{ "help",               no_argument, NULL, 'h' },
+	{ 0		  },
 };
 
 static int read_count(const char *text, uint64_t *ret_count) {
@@ -130,6 +137,17 @@ static int read_switch(const char *text, bool *ret_on) {
 	return *ret_on || strcmp(text, "off") == 0 ? 0 : E_USAGE;
 }
 
+/* The files about the group that the first source is in. */
+static void take_group(struct backtest_options *options, const struct config *config) {
+	for (size_t i = 0; i < config->group_count && config->source_count > 0; i++) {
+		const struct config_group *group = &config->groups[i];
+		if (strcmp(group->heading.name, config->sources[0].group) != 0)
+			continue;
+		options->positions = group->positions;
+		options->adjacency = group->adjacency;
+	}
+}
+
 /* What the daemon would forecast with: 0, or an error that has been said. */
 static int take_config(struct backtest_options *options, const char *path) {
 	struct text problems = { 0 };
@@ -143,6 +161,7 @@ static int take_config(struct backtest_options *options, const char *path) {
 
 	const struct config *config = options->config;
 	options->model = config->forecast.model;
+	take_group(options, config);
 	if (config->source_count > 0)
 		return config_forecast_options(config, &config->sources[0], &options->forecast);
 	return config_experts(config, &options->forecast.experts);
@@ -159,6 +178,8 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_WIDE: options->wide = true; return 0;
 	case OPTION_GROUP: strcpy(options->forecast.group, GROUP_OF_FILE); return 0;
 	case OPTION_BLIND: options->forecast.blind = true; return 0;
+	case OPTION_POSITIONS: options->positions = argument; return 0;
+	case OPTION_ADJACENCY: options->adjacency = argument; return 0;
 	case OPTION_MISSING: options->missing = argument; return 0;
 	case OPTION_SEASON:
 		return read_list(
@@ -189,6 +210,8 @@ static void default_options(struct backtest_options *options) {
 		.horizons = {1, 24},
 		.horizons_count = 2,
 		.model = "auto",
+		.positions = "",
+		.adjacency = "",
 		.score_to = UINT64_MAX,
 		.score_first = UINT64_MAX,
 		.score_below = INFINITY,
@@ -216,6 +239,8 @@ static int check_options(struct backtest_options *options) {
 		return usage_error("without --time the --step must be known", "");
 	if (options->wide && options->detector_column)
 		return usage_error("--wide and --detector-column exclude each other", "");
+	if ((options->positions[0] || options->adjacency[0]) && !options->forecast.group[0])
+		return usage_error("--positions and --adjacency are of a --group", "");
 	if (options->forecast_every == 0)
 		return usage_error("--forecast-every must be positive", "");
 	return VERB_OK;

@@ -3,10 +3,12 @@
 
 /* Whom the detector's series look at, and who looks at them. */
 static const char detector_sql[] =
-	"SELECT series, 'sees' AS way, neighbour, rank, correlation, gain FROM neighbours"
+	"SELECT series, 'sees' AS way, neighbour, rank, correlation, round(distance_m) AS "
+	"distance_m, gain FROM neighbours"
 	" WHERE (series=?1 OR substr(series, 1, length(?1)+1)=?1||'/') AND ?2 IS NULL"
 	" UNION ALL"
-	" SELECT neighbour, 'is seen by', series, rank, correlation, gain FROM neighbours"
+	" SELECT neighbour, 'is seen by', series, rank, correlation, round(distance_m), gain FROM "
+	"neighbours"
 	" WHERE (neighbour=?1 OR substr(neighbour, 1, length(?1)+1)=?1||'/') AND ?2 IS NULL"
 	" ORDER BY 1, 2 DESC, 4, 3";
 

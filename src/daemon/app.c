@@ -128,6 +128,7 @@ static void start_step(struct app *app) {
 	if (!app->engine || lane_is_busy(&app->step_lane))
 		return;
 
+	app_settle(app);
 	app_save_due(app);
 	size_t ticks = engine_fill(app->engine, app->step.batch);
 	app->counters.ticks += ticks;

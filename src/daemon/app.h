@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "group_tables.h"
 #include "inbox.h"
 #include "lane.h"
 #include "publisher.h"
@@ -28,6 +29,7 @@
  *   output.c    a forecast: its bytes, where they go, anomalies
  *   saver.c     states into the journal, spread over the interval
  *   batches.c   what stepped together, for a replay
+ *   grouping.c  who is where and may see whom
  *   recover.c   from the database back to where we were
  *   training.c  learning while running, weights that are kept
  *   silence.c   what has to happen because nothing arrives
@@ -111,6 +113,10 @@ struct app {
 	struct store *store; /* until the writer has it */
 	struct registry *registry;
 	struct roster roster;
+	struct group_tables groups;
+	struct group_tables groups_next; /* from a reload, until no batch is in flight */
+	bool regroup; /* the configuration's groups have changed */
+	bool settle; /* states have been saved all round: who has moved may sit elsewhere */
 
 	/* Forecast. */
 	struct engine *engine; /* NULL: [forecast] enabled = off */
@@ -178,6 +184,9 @@ bool app_is_own(const struct app *app, struct span topic);
 /* Reads one message, accepts its readings, counts what is refused. */
 void app_ingest(struct app *app, const struct mail *mail);
 
+/* Notes a detector as it is now. 0 or an error of the journal. */
+int app_journal_slot(struct app *app, const struct detector_slot *slot);
+
 /* Puts the detector on the engine's list if it has a tick. */
 void app_want(struct app *app, struct detector *detector);
 
@@ -200,6 +209,10 @@ void app_publish_stale(struct app *app, uint32_t series);
 /* Saves the states of detectors that are due and have changed. Only while no batch is in flight. */
 void app_save_due(struct app *app);
 
+/* Saves components whose members have come, gone or moved, and states that have another layout, at one
+ * moment. Only while no batch is in flight. */
+void app_save_changes(struct app *app);
+
 /* Tells the journal from where on a recovery has to look, before it is committed. */
 void app_note_floor(struct app *app);
 
@@ -220,6 +233,18 @@ void app_note_batch(struct app *app);
 /* Fills and runs a batch of the detectors for which `wanted` says so, as it was noted. 0 or -ENOMEM. */
 int app_run_again(struct app *app, const struct batch_row *row,
 	bool (*wanted)(const struct detector_slot *slot, uint64_t sequence), enum app_output mode);
+
+/* --- grouping.c */
+
+/* Tells the engine where a detector is and whom it may see; to be called again when a channel is new. 0 or
+ * -ENOMEM. */
+int app_place(struct app *app, const struct detector_slot *slot);
+
+/* Groups are as the configuration has them now, and the files that it names, from the next batch on. */
+void app_reload_groups(struct app *app, struct group_tables *fresh);
+
+/* What has changed about groups takes effect and is saved. Only while no batch is in flight. */
+void app_settle(struct app *app);
 
 /* --- recover.c */
 

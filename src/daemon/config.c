@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "config_check.h"
+#include "config_named.h"
 #include "error.h"
 #include "file.h"
 #include "keys.h"
@@ -44,19 +45,22 @@ static void problem(struct parser *parser, const char *text) {
 	text_add_format(parser->problems, "%s\n", text);
 }
 
+/* Where the value of a key lies; of sections with a name in the newest. */
 static void *field(struct config *config, const struct key *key) {
-	if (strcmp(key->section, SECTION_SOURCE) != 0)
+	const struct named *named = named_of(span_text(key->section));
+
+	if (!named)
 		return (char *)config + key->at;
-	return (char *)&config->sources[config->source_count - 1] + key->at;
+	return (char *)named_item(config, named, named_count(config, named) - 1) + key->at;
 }
 
-/* Gives every key of the section (of the newest source, for sources) its default. */
-static int set_defaults(struct config *config, bool source) {
+/* Gives every key of the newest section of that kind its default; NULL: of all without a name. */
+static int set_defaults(struct config *config, const struct named *named) {
 	size_t count;
 	const struct key *keys = keys_all(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		if ((strcmp(keys[i].section, SECTION_SOURCE) == 0) != source || !keys[i].initial)
+		if (named_of(span_text(keys[i].section)) != named || !keys[i].initial)
 			continue;
 
 		int r = keys_read(&keys[i], span_text(keys[i].initial), field(config, &keys[i]));
@@ -71,7 +75,7 @@ int config_create(struct config **ret_config) {
 	if (!config)
 		return -ENOMEM;
 
-	int r = set_defaults(config, false);
+	int r = set_defaults(config, NULL);
 	if (r < 0) {
 		config_destroy(config);
 		return r;
@@ -80,86 +84,64 @@ int config_create(struct config **ret_config) {
 	return 0;
 }
 
-static void source_finish(struct config_source *source) {
-	size_t count;
-	const struct key *keys = keys_all(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].section, SECTION_SOURCE) == 0)
-			keys_free(&keys[i], (char *)source + keys[i].at);
-	}
-	free(source->name);
-}
-
 void config_destroy(struct config *config) {
-	size_t count;
+	size_t count, kinds;
 	const struct key *keys = keys_all(&count);
+	const struct named *named = named_all(&kinds);
 
 	if (!config)
 		return;
-	for (size_t i = 0; i < config->source_count; i++)
-		source_finish(&config->sources[i]);
-	free(config->sources);
+	for (size_t i = 0; i < kinds; i++)
+		named_clear(config, &named[i]);
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].section, SECTION_SOURCE) != 0)
+		if (!named_of(span_text(keys[i].section)))
 			keys_free(&keys[i], (char *)config + keys[i].at);
 	}
 	free(config);
 }
 
-static int add_source(struct parser *parser, struct span name) {
-	struct config *config = parser->config;
-	size_t grown = (config->source_count + 1) * sizeof(*config->sources);
-
-	struct config_source *sources = realloc(config->sources, grown);
-	if (!sources)
+static int add_named(struct parser *parser, const struct named *named, struct span name) {
+	struct config_name *item = named_add(parser->config, named, name);
+	if (!item)
 		return -ENOMEM;
 
-	config->sources = sources;
-	struct config_source *source = &sources[config->source_count];
-	*source = (struct config_source){ .line = parser->line };
-	source->name = strndup(name.data, name.length);
-	if (!source->name)
-		return -ENOMEM;
-
-	config->source_count++;
-	return set_defaults(config, true);
+	item->line = parser->line;
+	return set_defaults(parser->config, named);
 }
 
-/* The keys of a source can't be set twice, but the next source sets them again. */
-static void forget_source_keys(struct parser *parser) {
+/* The keys of a section can't be set twice, but the next one of its kind sets them again. */
+static void forget_keys(struct parser *parser, const struct named *named) {
 	size_t count;
 	const struct key *keys = keys_all(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].section, SECTION_SOURCE) == 0)
+		if (strcmp(keys[i].section, named->section) == 0)
 			parser->set_at[i] = 0;
 	}
 }
 
-static void begin_source(struct parser *parser, struct span name) {
-	struct config *config = parser->config;
+static void begin_named(struct parser *parser, const struct named *named, struct span name) {
+	const struct config_name *before = named_find(parser->config, named, name);
 
 	parser->section_known = false;
 	if (name.length == 0) {
-		problem(parser, "[source]: expected a name: [source NAME]");
+		problem_begin(parser, parser->line);
+		text_add_format(parser->problems, "[%s]: expected a name: [%s NAME]\n",
+			named->section, named->section);
 		return;
 	}
-	for (size_t i = 0; i < config->source_count; i++) {
-		if (span_equal(span_text(config->sources[i].name), name)) {
-			problem_begin(parser, parser->line);
-			text_add_format(parser->problems,
-				"[source %s]: given before in line %u; expected a name of its "
-				"own\n",
-				config->sources[i].name, config->sources[i].line);
-			return;
-		}
+	if (before) {
+		problem_begin(parser, parser->line);
+		text_add_format(parser->problems,
+			"[%s %s]: given before in line %u; expected a name of its own\n",
+			named->section, before->name, before->line);
+		return;
 	}
-	if (add_source(parser, name) < 0) {
+	if (add_named(parser, named, name) < 0) {
 		parser->out_of_memory = true;
 		return;
 	}
-	forget_source_keys(parser);
+	forget_keys(parser, named);
 	parser->section_known = true;
 }
 
@@ -198,10 +180,12 @@ static void begin_section(struct parser *parser, struct span heading) {
 	struct span name = span_trim(span_cut(&heading, ']'));
 	struct span word = span_cut(&name, ' ');
 
+	const struct named *named = named_of(word);
+
 	parser->section = word;
 	parser->key = NULL;
-	if (span_equal(word, SPAN(SECTION_SOURCE))) {
-		begin_source(parser, span_trim(name));
+	if (named) {
+		begin_named(parser, named, span_trim(name));
 	} else {
 		parser->section_known = is_section(word) && name.data == NULL;
 		if (!parser->section_known)
@@ -408,65 +392,116 @@ int config_load(const char *path, struct text *problems, struct config **ret_con
 	return r;
 }
 
-static const struct config_source *find_source(const struct config *config, const char *name) {
-	for (size_t i = 0; i < config->source_count; i++) {
-		if (strcmp(config->sources[i].name, name) == 0)
-			return &config->sources[i];
-	}
-	return NULL;
-}
-
-static bool sources_equal(const struct config_source *a, const struct config_source *b) {
-	size_t count;
-	const struct key *keys = keys_all(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].section, SECTION_SOURCE) == 0 &&
-			!keys_equal(&keys[i], (const char *)a + keys[i].at,
-				(const char *)b + keys[i].at))
-			return false;
-	}
-	return true;
-}
-
 /* Names the sources of one configuration that the other one lacks or, if asked for, has otherwise. */
 static void keep_sources(const struct config *config, const struct config *other, bool differing,
 	struct text *kept) {
-	for (size_t i = 0; i < config->source_count; i++) {
-		const struct config_source *source = &config->sources[i];
-		const struct config_source *same = find_source(other, source->name);
+	const struct named *sources = named_of(SPAN(SECTION_SOURCE));
 
-		if (same && (!differing || sources_equal(source, same)))
+	for (size_t i = 0; i < config->source_count; i++) {
+		const struct config_name *source = named_item(config, sources, i);
+		const struct config_name *same =
+			named_find(other, sources, span_text(source->name));
+
+		if (same && (!differing || named_equal(sources, source, same, true)))
 			continue;
 		text_add_format(kept, "%s[source %s]", kept->length > 0 ? ", " : "", source->name);
 	}
 }
 
-int config_reload(struct config *config, const struct config *fresh, struct text *kept) {
+/* Takes a key over if it differs and may, or names it. Returns how many were taken over, or -ENOMEM. */
+static int reload_key(const struct key *key, void *now, const void *then, struct text *kept) {
+	if (keys_equal(key, now, then))
+		return 0;
+	if (key->reload) {
+		int r = keys_copy(key, now, then);
+		return r < 0 ? r : 1;
+	}
+	if (kept)
+		text_add_format(
+			kept, "%s[%s] %s", kept->length > 0 ? ", " : "", key->section, key->name);
+	return 0;
+}
+
+/* The keys of a source that may change. */
+static int reload_source(struct config_name *source, const struct config_name *fresh) {
 	size_t count;
 	int taken = 0;
 	const struct key *keys = keys_all(&count);
 
-	for (size_t i = 0; i < count; i++) {
-		void *now = (char *)config + keys[i].at;
-		const void *then = (const char *)fresh + keys[i].at;
-
-		if (strcmp(keys[i].section, SECTION_SOURCE) == 0 || keys_equal(&keys[i], now, then))
+	for (size_t i = 0; i < count && taken >= 0; i++) {
+		if (strcmp(keys[i].section, SECTION_SOURCE) != 0)
 			continue;
-		if (!keys[i].reload) {
-			text_add_format(kept, "%s[%s] %s", kept->length > 0 ? ", " : "",
-				keys[i].section, keys[i].name);
-			continue;
-		}
-
-		int r = keys_copy(&keys[i], now, then);
-		if (r < 0)
-			return r;
-		taken++;
+		int r = reload_key(&keys[i], (char *)source + keys[i].at,
+			(const char *)fresh + keys[i].at, NULL);
+		taken = r < 0 ? r : taken + r;
 	}
+	return taken;
+}
+
+static int reload_sources(struct config *config, const struct config *fresh) {
+	const struct named *sources = named_of(SPAN(SECTION_SOURCE));
+	int taken = 0;
+
+	for (size_t i = 0; i < config->source_count && taken >= 0; i++) {
+		struct config_name *source = named_item(config, sources, i);
+		const struct config_name *same =
+			named_find(fresh, sources, span_text(source->name));
+		int r = same ? reload_source(source, same) : 0;
+
+		taken = r < 0 ? r : taken + r;
+	}
+	return taken;
+}
+
+/* Groups that are new or different, and those that are gone. */
+static int count_changed_groups(const struct config *config, const struct config *fresh) {
+	const struct named *groups = named_of(SPAN(SECTION_GROUP));
+	int changed = 0;
+
+	for (size_t i = 0; i < fresh->group_count; i++) {
+		const struct config_name *group = named_item(fresh, groups, i);
+		const struct config_name *before =
+			named_find(config, groups, span_text(group->name));
+
+		changed += !before || !named_equal(groups, group, before, false);
+	}
+	for (size_t i = 0; i < config->group_count; i++)
+		changed +=
+			!named_find(fresh, groups, span_text(named_item(config, groups, i)->name));
+	return changed;
+}
+
+static int reload_groups(struct config *config, const struct config *fresh) {
+	int changed = count_changed_groups(config, fresh);
+	int r = changed > 0 ? named_take_over(config, fresh, named_of(SPAN(SECTION_GROUP))) : 0;
+
+	return r < 0 ? r : changed;
+}
+
+static int reload_keys(struct config *config, const struct config *fresh, struct text *kept) {
+	size_t count;
+	int taken = 0;
+	const struct key *keys = keys_all(&count);
+
+	for (size_t i = 0; i < count && taken >= 0; i++) {
+		if (named_of(span_text(keys[i].section)))
+			continue;
+		int r = reload_key(&keys[i], (char *)config + keys[i].at,
+			(const char *)fresh + keys[i].at, kept);
+		taken = r < 0 ? r : taken + r;
+	}
+	return taken;
+}
+
+int config_reload(struct config *config, const struct config *fresh, struct text *kept) {
+	int keys = reload_keys(config, fresh, kept);
+	if (keys < 0)
+		return keys;
 	keep_sources(config, fresh, true, kept);
 	keep_sources(fresh, config, false, kept);
-	return taken;
+	int sources = reload_sources(config, fresh);
+	int groups = sources < 0 ? sources : reload_groups(config, fresh);
+	return groups < 0 ? groups : keys + sources + groups;
 }
 
 static void print_section(const char *section, const void *from, struct text *out) {
@@ -482,21 +517,29 @@ static void print_section(const char *section, const void *from, struct text *ou
 	}
 }
 
+static void print_named(const struct config *config, const struct named *named, struct text *out) {
+	for (size_t i = 0; i < named_count(config, named); i++) {
+		const struct config_name *item = named_item(config, named, i);
+
+		text_add_format(out, "\n[%s %s]\n", named->section, item->name);
+		print_section(named->section, item, out);
+	}
+}
+
 void config_print(const struct config *config, struct text *out) {
-	size_t count;
+	size_t count, kinds;
 	const struct key *keys = keys_all(&count);
+	const struct named *named = named_all(&kinds);
 
 	for (size_t i = 0; i < count; i++) {
 		const char *section = keys[i].section;
 
 		if ((i > 0 && strcmp(section, keys[i - 1].section) == 0) ||
-			strcmp(section, SECTION_SOURCE) == 0)
+			named_of(span_text(section)))
 			continue;
 		text_add_format(out, "%s[%s]\n", i > 0 ? "\n" : "", section);
 		print_section(section, config, out);
 	}
-	for (size_t i = 0; i < config->source_count; i++) {
-		text_add_format(out, "\n[source %s]\n", config->sources[i].name);
-		print_section(SECTION_SOURCE, &config->sources[i], out);
-	}
+	for (size_t i = 0; i < kinds; i++)
+		print_named(config, &named[i], out);
 }

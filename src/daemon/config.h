@@ -113,9 +113,20 @@ struct config_limits {
 	uint64_t memory; /* 0: no limit */
 };
 
-struct config_source {
+/* What sections with a name begin with. */
+struct config_name {
 	char *name;
 	unsigned line; /* of its heading, for messages */
+};
+
+struct config_group {
+	struct config_name heading;
+	char *positions; /* files; "": none */
+	char *adjacency;
+};
+
+struct config_source {
+	struct config_name heading;
 	char *topic;
 	uint32_t format; /* enum wire_format */
 	int64_t step; /* 0: inferred from the readings */
@@ -147,6 +158,8 @@ struct config {
 	struct config_limits limits;
 	struct config_source *sources; /* in the order of the file: the first that matches wins */
 	size_t source_count;
+	struct config_group *groups;
+	size_t group_count;
 };
 
 /* Reads a configuration. Every mistake that is found, not only the first, is appended to
@@ -164,7 +177,8 @@ void config_destroy(struct config *config);
 
 /* Copies from `fresh` the keys that may change while the daemon runs and appends the names of those
  * that differ but may not to `kept`, separated by ", ": other keys, and sources that are new, gone
- * or different. Returns how many were taken over, or -ENOMEM. */
+ * or different. Groups are those of `fresh`. Returns how many keys and sections were taken over, or
+ * -ENOMEM. */
 int config_reload(struct config *config, const struct config *fresh, struct text *kept);
 
 /* Every key with its value, as a file that gives the same configuration. */

@@ -17,13 +17,13 @@ static const char *const aggregate_names[] = {
 	[AGGREGATE_MAX] = "max",
 };
 
-/* Notes a detector as it is now: it is new, or its step or position has become known. */
-static int journal_slot(struct app *app, const struct detector_slot *slot) {
+/* It is new, or its step, position or group has become known. */
+int app_journal_slot(struct app *app, const struct detector_slot *slot) {
 	const struct config_source *source = app->sources.items[slot->source].config;
 	struct detector_row row = {
 		.id = detector_id(slot->detector),
 		.name = detector_name(slot->detector),
-		.source = span_text(source->name),
+		.source = span_text(source->heading.name),
 		.group = span_text(source->group),
 		.aggregate = span_text(aggregate_names[source->aggregate]),
 		.step_ms = slot->stored_step_ms,
@@ -43,6 +43,8 @@ static int make_room(struct app *app, struct detector *detector, uint32_t source
 	int r = engine_add(app->engine, detector, &app->sources.items[source].forecast);
 	if (r == 0 && app_has_own_weights(app, source))
 		r = app_own_weights(app, NULL, detector);
+	if (r == 0)
+		r = app_place(app, &app->roster.detectors[detector_id(detector)]);
 	if (r != E_TOO_MANY_SERIES)
 		return r;
 	if (app->counters.without_forecast++ == 0)
@@ -64,7 +66,7 @@ static int adopt(struct app *app, struct detector *detector, uint32_t source) {
 	slot->source = source;
 	slot->saved = app->sequence;
 	detector_set_options(detector, &app->sources.items[source].clock);
-	int r = journal_slot(app, slot);
+	int r = app_journal_slot(app, slot);
 	return r < 0 ? r : make_room(app, detector, source);
 }
 
@@ -148,7 +150,7 @@ static int note_step(struct app *app, struct detector_slot *slot) {
 	if (step_ms == slot->stored_step_ms)
 		return 0;
 	slot->stored_step_ms = step_ms;
-	return journal_slot(app, slot);
+	return app_journal_slot(app, slot);
 }
 
 /* Accepts one reading, or says why not. `message` is the sequence of its message's first. */
@@ -199,8 +201,8 @@ static void note_position(struct app *app, const struct wire_position *position)
 	slot->latitude = position->latitude;
 	slot->longitude = position->longitude;
 	if (app->engine)
-		engine_place(app->engine, slot->detector, slot->latitude, slot->longitude);
-	journal_slot(app, slot);
+		(void)app_place(app, slot);
+	app_journal_slot(app, slot);
 }
 
 /* Whether any part of the message was at fault. */

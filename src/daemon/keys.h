@@ -28,7 +28,7 @@ struct key {
 	const char *section;
 	const char *name;
 	enum key_type type;
-	size_t at; /* offset in struct config, or in struct config_source for sources */
+	size_t at; /* offset in struct config, or in the struct of a section with a name */
 	const char *initial; /* as it would stand in the file; NULL: as `inherits` */
 	double min, max; /* range of a number, a size in bytes or a duration in ms */
 	const char *zero; /* the word that stands for 0, which then needs not lie in the range */
@@ -40,8 +40,9 @@ struct key {
 	const char *help; /* one or two sentences; what, unit, consequence */
 };
 
-/* The section whose keys are repeated under a name of their own: [source NAME]. */
+/* Sections that are repeated, each under a name of its own: [source NAME]. */
 #define SECTION_SOURCE "source"
+#define SECTION_GROUP  "group"
 
 /* All rows, grouped by section in the order of the shipped file. */
 const struct key *keys_all(size_t *ret_count);

@@ -18,6 +18,9 @@ static const struct {
 	{ SECTION_SOURCE,
          "Where readings come from: one section for each kind of topic, each with a name of "
 		"its own. A message is read by the first source that its topic matches."            },
+	{ SECTION_GROUP,  "What is known of the detectors of a group, which sources name: where "
+         "they are, and who "
+			 "is next to whom. All of it may be left out."									    },
 };
 
 static const char *section_text(const char *section) {
@@ -45,6 +48,13 @@ static void add_comment(const char *words, struct text *out) {
 		line += (line == 0 ? 2 : 1) + word.length;
 	}
 	text_add_char(out, '\n');
+}
+
+/* The name of a section in the shipped file, "" if it has none. */
+static const char *example_name(const char *section) {
+	if (strcmp(section, SECTION_SOURCE) == 0)
+		return " plant";
+	return strcmp(section, SECTION_GROUP) == 0 ? " road" : "";
 }
 
 static bool begins_section(const struct key *keys, size_t i) {
@@ -87,11 +97,12 @@ void keys_write_file(struct text *out) {
 			   "# xlstmd.conf(5) says more; xlstmd --check-config finds mistakes.\n"));
 	for (size_t i = 0; i < count; i++) {
 		if (begins_section(keys, i)) {
-			bool source = strcmp(keys[i].section, SECTION_SOURCE) == 0;
+			const char *name = example_name(keys[i].section);
 
 			text_add_char(out, '\n');
 			add_comment(section_text(keys[i].section), out);
-			text_add_format(out, source ? "#[%s plant]\n" : "[%s]\n", keys[i].section);
+			text_add_format(
+				out, name[0] ? "#[%s%s]\n" : "[%s%s]\n", keys[i].section, name);
 		}
 		text_add_char(out, '\n');
 		add_key(&keys[i], out);
@@ -115,10 +126,10 @@ void keys_write_page(struct text *out) {
 
 	for (size_t i = 0; i < count; i++) {
 		if (begins_section(keys, i)) {
-			bool source = strcmp(keys[i].section, SECTION_SOURCE) == 0;
+			bool named = example_name(keys[i].section)[0] != '\0';
 
 			text_add_format(out, "%s### `[%s%s]`\n\n%s\n\n", i > 0 ? "\n" : "",
-				keys[i].section, source ? " NAME" : "",
+				keys[i].section, named ? " NAME" : "",
 				section_text(keys[i].section));
 			text_add(out, SPAN("| key | default | expected | what |\n"
 					   "|---|---|---|---|\n"));
@@ -138,10 +149,10 @@ void keys_write_manual(struct text *out) {
 
 	for (size_t i = 0; i < count; i++) {
 		if (begins_section(keys, i)) {
-			bool source = strcmp(keys[i].section, SECTION_SOURCE) == 0;
+			bool named = example_name(keys[i].section)[0] != '\0';
 
 			text_add_format(out, ".SS [%s%s]\n%s\n", keys[i].section,
-				source ? " NAME" : "", section_text(keys[i].section));
+				named ? " NAME" : "", section_text(keys[i].section));
 		}
 		text_add_format(out, ".TP\n.B %s\n%s\n", keys[i].name, keys[i].help);
 		if (keys[i].type != KEY_TEXT) {

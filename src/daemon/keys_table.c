@@ -21,6 +21,7 @@
 
 #define AT(field) offsetof(struct config, field)
 #define AT_SOURCE(field) offsetof(struct config_source, field)
+#define AT_GROUP(field) offsetof(struct config_group, field)
 
 static const struct key_choice log_words[] = {
 	{ "error", LOG_LEVEL_ERROR },
@@ -345,7 +346,7 @@ static const struct key keys[] = {
 		.at = AT_SOURCE(position), .initial = "",
 		.help = "Two fields that hold the detector's latitude and longitude: lat, lon." },
 	{ .section = SECTION_SOURCE, .name = "group", .type = KEY_TEXT,
-		.at = AT_SOURCE(group), .initial = "",
+		.at = AT_SOURCE(group), .initial = "", .reload = true,
 		.help = "Group whose detectors see each other: the values of the others of the same "
 			"channel are inputs of a detector's forecasts. A name of at most 63 bytes; none "
 			"if empty." },
@@ -383,6 +384,17 @@ static const struct key keys[] = {
 	{ .section = SECTION_SOURCE, .name = "qos", .type = KEY_COUNT,
 		.at = AT_SOURCE(qos), .initial = "1", .min = 0, .max = 2,
 		.help = "Quality of service of the subscription." },
+
+	{ .section = SECTION_GROUP, .name = "positions", .type = KEY_TEXT,
+		.at = AT_GROUP(positions), .initial = "", .reload = true,
+		.help = "File with the positions of detectors: comma-separated values whose heading "
+			"names detector and latitude, longitude (degrees) or x, y (metres). A "
+			"detector that it does not name has the position that its messages tell." },
+	{ .section = SECTION_GROUP, .name = "adjacency", .type = KEY_TEXT,
+		.at = AT_GROUP(adjacency), .initial = "", .reload = true,
+		.help = "File that says which detectors may be neighbours: comma-separated values "
+			"whose heading names from, to and weight. Detectors that it names see "
+			"their nearest only among those; what is measured chooses." },
 };
 /* clang-format on */
 

@@ -121,6 +121,7 @@ static void apply_reload(struct app *app) {
 
 static void reload(struct app *app, struct text *problems, struct text *kept) {
 	struct config *fresh;
+	struct group_tables groups;
 
 	int r = config_load(app->config_path, problems, &fresh);
 	if (r < 0) {
@@ -128,12 +129,17 @@ static void reload(struct app *app, struct text *problems, struct text *kept) {
 			SPAN_PRINT(text_span(problems)));
 		return;
 	}
-	r = config_reload(app->config, fresh, kept);
+	r = group_tables_load(&groups, fresh, problems);
+	if (r == 0)
+		r = config_reload(app->config, fresh, kept);
 	config_destroy(fresh);
 	if (r < 0) {
-		log_error("configuration not reloaded: %s", error_text(r));
+		group_tables_finish(&groups);
+		log_error("configuration not reloaded: %s\n%.*s", error_text(r),
+			SPAN_PRINT(text_span(problems)));
 		return;
 	}
+	app_reload_groups(app, &groups);
 	log_notice("configuration reloaded, %d keys changed", r);
 	if (kept->length > 0)
 		log_warning("these have changed, too, but need a restart: %.*s",

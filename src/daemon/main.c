@@ -35,6 +35,20 @@ static int read_config(const char *path, struct config **ret_config) {
 	return r;
 }
 
+/* The files that it names, too. */
+static int check_config(const struct config *config) {
+	struct text problems = { 0 };
+	struct group_tables tables;
+
+	int r = group_tables_load(&tables, config, &problems);
+	if (r < 0 && print(&problems, stderr) != EXIT_STATUS_OK)
+		log_error("groups: %s", error_text(r));
+	if (r == 0)
+		group_tables_finish(&tables);
+	text_finish(&problems);
+	return r == 0 ? EXIT_STATUS_OK : r == E_CONFIG ? EXIT_STATUS_CONFIG : EXIT_STATUS_FAILED;
+}
+
 static int set_aside(const struct config *config) {
 	const char *path = config->store.path;
 	struct text name = { 0 };
@@ -62,7 +76,9 @@ static int run(const struct arguments *arguments) {
 		status = print_config(config);
 	} else if (arguments->set_aside) {
 		status = set_aside(config);
-	} else if (!arguments->check_config) {
+	} else if (arguments->check_config) {
+		status = check_config(config);
+	} else {
 		int sealed = secret_seal_process();
 		if (sealed < 0)
 			log_warning("core dumps stay possible: %s", error_text(sealed));

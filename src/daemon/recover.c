@@ -83,7 +83,11 @@ static int restore_series(void *user, const struct series_row *row) {
 	int r = registry_restore_series(app->registry, detector, row->id, row->channel, row->unit);
 	if (r < 0)
 		return r;
-	return roster_series(&app->roster, row->id) ? 0 : -ENOMEM;
+	struct series_slot *slot = roster_series(&app->roster, row->id);
+	if (!slot)
+		return -ENOMEM;
+	slot->sees = true;
+	return 0;
 }
 
 /* Room in the engine for everything restored. A limit that has shrunk since is told, not fatal. */
@@ -94,7 +98,8 @@ static int add_to_engine(struct app *app, struct store *store, const struct dete
 	int r = engine_add(app->engine, slot->detector, &app->sources.items[slot->source].forecast);
 	if (r == 0 && app_has_own_weights(app, slot->source))
 		r = app_own_weights(app, store, slot->detector);
-	engine_place(app->engine, slot->detector, slot->latitude, slot->longitude);
+	if (r == 0)
+		r = app_place(app, slot);
 	if (r < 0)
 		log_warning("%.*s: no room for its state: %s",
 			SPAN_PRINT(detector_name(slot->detector)), error_text(r));

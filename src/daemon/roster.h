@@ -47,6 +47,7 @@ struct series_slot {
 	int64_t range_ms; /* the observation that low and high were predicted for; TIME_NONE */
 	double low, high;
 	struct accuracy accuracy; /* when the state was saved last */
+	bool sees; /* neighbours are stored, or may be */
 };
 
 struct roster {

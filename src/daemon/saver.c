@@ -145,23 +145,25 @@ static int save_gains(struct app *app, const struct detector *detector, uint32_t
 	return r;
 }
 
-/* Whom a series looks at, and what it is good for. Of one that has never looked at anybody there is
- * nothing to tell. */
+/* Whom a series looks at, and what it is good for; those that it looks at no more go. */
 static int save_neighbours(struct app *app, const struct detector *detector, uint32_t channel) {
 	struct neighbour neighbours[NEIGHBOURS_MAX];
 	uint32_t count = engine_neighbours(app->engine, detector, channel, neighbours);
+	struct series_slot *slot = series_of(app, detector, channel);
 	int r = 0;
 
-	for (uint32_t i = 0; count > 0 && i < NEIGHBOURS_MAX && r == 0; i++) {
+	for (uint32_t i = 0; (count > 0 || slot->sees) && i < NEIGHBOURS_MAX && r == 0; i++) {
 		struct neighbour_row row = {
 			.series = detector_channel_series(detector, channel),
 			.rank = i + 1,
 			.neighbour = i < count ? neighbours[i].series : 0,
 			.correlation = i < count ? neighbours[i].correlation : NAN,
+			.distance_m = i < count ? neighbours[i].distance : NAN,
 		};
 
 		r = journal_neighbour(writer_journal(&app->writer), &row);
 	}
+	slot->sees = count > 0 || (slot->sees && r < 0);
 	return r < 0 ? r : save_gains(app, detector, channel);
 }
 
@@ -231,7 +233,7 @@ static void note_saved(struct app *app, struct detector_slot *slot, uint64_t seq
 static struct detector_slot *changed_member(struct app *app, uint32_t id, uint32_t component) {
 	struct detector_slot *slot = roster_detector(&app->roster, id);
 
-	return slot && has_changed(slot) &&
+	return component && slot && has_changed(slot) &&
 			       engine_component(app->engine, slot->detector) == component
 		       ? slot
 		       : NULL;
@@ -250,7 +252,8 @@ static int64_t write_component(struct app *app, uint32_t component, uint32_t las
 			return written;
 		bytes += written;
 	}
-	for (size_t i = 0; i < count && bytes > 0; i++) {
+	bool changed = bytes > 0 || engine_component_changed(app->engine, component);
+	for (size_t i = 0; i < count && changed; i++) {
 		if (engine_neighbourhood_component(app->engine, i) != component)
 			continue;
 		written = save_neighbourhood(app, i);
@@ -326,8 +329,10 @@ static struct detector_slot *next_slot(struct app *app) {
 	uint32_t last = registry_last_detector_id(app->registry);
 
 	app->save_cursor = app->save_cursor >= last ? 1 : app->save_cursor + 1;
-	if (app->save_cursor == last)
+	if (app->save_cursor == last) {
 		raise_floor(app);
+		app->settle = true;
+	}
 	return roster_detector(&app->roster, app->save_cursor);
 }
 
@@ -345,6 +350,20 @@ void app_save_due(struct app *app) {
 		if (saved < 0)
 			return;
 		bytes += saved;
+	}
+}
+
+/* Component 0 is that of the empty neighbourhoods; those who left one may sit elsewhere. */
+void app_save_changes(struct app *app) {
+	uint32_t last = registry_last_detector_id(app->registry);
+
+	for (uint32_t id = 0; id <= last; id++) {
+		struct detector_slot *slot = roster_detector(&app->roster, id);
+
+		if (engine_component_changed(app->engine, id))
+			(void)save_component(app, id);
+		else if (slot && slot->saved_waiting && has_changed(slot))
+			(void)save(app, slot);
 	}
 }
 

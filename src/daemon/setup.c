@@ -239,9 +239,22 @@ static int create_engine(struct app *app) {
 	return batch_create(&app->step.batch, app->config->limits.batch);
 }
 
+/* What is wrong with the files is told line by line. */
+static int load_groups(struct app *app) {
+	struct text problems = { 0 };
+	int r = group_tables_load(&app->groups, app->config, &problems);
+
+	if (problems.length > 0)
+		log_error("groups:\n%.*s", SPAN_PRINT(text_span(&problems)));
+	text_finish(&problems);
+	return r;
+}
+
 static int setup_forecasting(struct app *app) {
 	write_topics(app);
 	int r = sources_init(&app->sources, app->config);
+	if (r == 0)
+		r = load_groups(app);
 	if (r == 0)
 		r = create_registry(app);
 	if (r == 0 && app->config->forecast.enabled)
@@ -401,6 +414,8 @@ void setup_finish(struct app *app) {
 	registry_destroy(app->registry);
 	roster_finish(&app->roster);
 	sources_finish(&app->sources);
+	group_tables_finish(&app->groups);
+	group_tables_finish(&app->groups_next);
 	reading_list_finish(&app->readings);
 
 	struct text *const texts[] = { &app->json, &app->topic, &app->state, &app->model,

@@ -48,7 +48,7 @@ uint32_t sources_match(const struct sources *sources, struct span topic) {
 
 uint32_t sources_find(const struct sources *sources, struct span name) {
 	for (uint32_t i = 0; i < sources->count; i++) {
-		if (span_equal(span_text(sources->items[i].config->name), name))
+		if (span_equal(span_text(sources->items[i].config->heading.name), name))
 			return i;
 	}
 	return SOURCE_NONE;

@@ -257,7 +257,7 @@ void app_write_info(struct app *app, struct text *to) {
 	for (uint32_t i = 0; i < app->sources.count; i++) {
 		if (i > 0)
 			text_add_char(to, ',');
-		text_add_json_string(to, span_text(app->sources.items[i].config->name));
+		text_add_json_string(to, span_text(app->sources.items[i].config->heading.name));
 	}
 	text_add_format(to, "],\"detectors\":%" PRIu32 ",\"series\":%" PRIu32 "}",
 		registry_detector_count(app->registry), registry_series_count(app->registry));

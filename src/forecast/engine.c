@@ -79,7 +79,7 @@ static void *find_row(
 	return member && channel < CHANNELS_MAX ? member->forecaster.rows[channel] : NULL;
 }
 
-static const struct shared_layout *share_layout(
+const struct shared_layout *engine_share_layout(
 	struct engine *engine, const struct forecast_options *options) {
 	for (struct shared_layout *l = engine->layouts; l; l = l->next)
 		if (memcmp(&l->options, options, sizeof(*options)) == 0)
@@ -114,7 +114,7 @@ static int add_member(struct engine *engine, struct detector *detector,
 	if (r < 0)
 		return r;
 
-	const struct shared_layout *shared = share_layout(engine, options);
+	const struct shared_layout *shared = engine_share_layout(engine, options);
 	struct member *member = shared ? calloc(1, sizeof(*member)) : NULL;
 	if (!member)
 		return -ENOMEM;
@@ -129,18 +129,25 @@ static int add_member(struct engine *engine, struct detector *detector,
 	return 0;
 }
 
-/* A fresh row for a channel. All of it is touched at once: the process does not grow for months while
- * the row fills, and what memory_max allows is there. */
+/* All of it is touched at once: the process does not grow for months while the row fills, and what memory_max
+ * allows is there. */
+void *engine_take_row(size_t size) {
+	void *block = aligned_alloc(ROW_ALIGNMENT, size);
+	if (block)
+		memset(block, 0, size);
+	return block;
+}
+
+/* A fresh row for a channel. */
 static int add_row(struct engine *engine, struct member *member, uint32_t channel) {
 	size_t size = member->forecaster.layout->size;
 	if (engine->options.memory_max && engine->memory + size > engine->options.memory_max)
 		return E_TOO_MANY_SERIES;
 
-	void *block = aligned_alloc(ROW_ALIGNMENT, size);
+	void *block = engine_take_row(size);
 	if (!block)
 		return -ENOMEM;
 
-	memset(block, 0, size);
 	member->blocks[channel] = block;
 	member->forecaster.rows[channel] = block;
 	engine->memory += size;

@@ -4,6 +4,7 @@
 
 #include "learning.h"
 #include "options.h"
+#include "place.h"
 #include "record.h"
 #include "score.h"
 
@@ -184,18 +185,43 @@ uint32_t engine_component(struct engine *engine, const struct detector *detector
 /* 0: the neighbourhood is empty. */
 uint32_t engine_neighbourhood_component(struct engine *engine, size_t index);
 
+/* Whether members have come, gone or moved since the component was saved last; 0: the empty
+ * neighbourhoods. */
+bool engine_component_changed(struct engine *engine, uint32_t component);
+
 /* The component has been saved as it is now; 0: the empty neighbourhoods. */
 void engine_component_saved(struct engine *engine, uint32_t component);
 
-/* Where a detector is, degrees. Its neighbours are sought nearby from then on; what the values say chooses
- * among them. */
+/* Where a detector is. It counts when the detector first steps, and after a change from engine_settle on: its
+ * neighbours are sought nearby then; what the values say chooses among them. */
 void engine_place(
-	struct engine *engine, const struct detector *detector, double latitude, double longitude);
+	struct engine *engine, const struct detector *detector, const struct place *place);
+
+/* Whether their channels of the same name may be each other's nearest. A detector that has been limited sees
+ * only those with which it is linked; both say so. other NULL: it is limited and nothing more. To be said
+ * again when a channel is new. 0 or -ENOMEM. */
+int engine_link(
+	struct engine *engine, const struct detector *detector, const struct detector *other);
+
+/* Nobody is limited any more. */
+void engine_unlink_all(struct engine *engine);
+
+/* Goes on in another group, or in none, with what each of its series has learned. `options` differ from
+ * those before in the group at the most. 0, -ENOMEM, E_TOO_MANY_SERIES, E_NOT_FOUND; the detector is as it was
+ * unless 0. */
+int engine_regroup(struct engine *engine, const struct detector *detector,
+	const struct forecast_options *options);
+
+/* Detectors whose position has changed take the seats where they belong, and series that are in no group any
+ * more give theirs back. Not while a batch is under way; what changes is to be saved before the next one.
+ * Whether anything has changed. */
+bool engine_settle(struct engine *engine);
 
 /* One that a series looks at. */
 struct neighbour {
 	uint32_t series;
 	double correlation; /* of changes over six periods */
+	double distance; /* metres, NAN: somebody's position is not known */
 };
 
 /* What the neighbours have been good for at one lead: mean absolute errors without and with them, in

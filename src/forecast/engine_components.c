@@ -99,6 +99,14 @@ uint32_t engine_neighbourhood_component(struct engine *engine, size_t index) {
 	return hood ? hood->leader : 0;
 }
 
+bool engine_component_changed(struct engine *engine, uint32_t component) {
+	find_components(engine);
+	for (const struct hood *hood = engine->groups.first; hood; hood = hood->next)
+		if (hood->leader == component && hood->changed)
+			return true;
+	return false;
+}
+
 void engine_component_saved(struct engine *engine, uint32_t component) {
 	for (struct hood *hood = engine->groups.first; hood; hood = hood->next)
 		if (hood->leader == component && hood->changed) {

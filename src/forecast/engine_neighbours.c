@@ -39,6 +39,16 @@ static int show_member(struct engine *engine, struct member *member) {
 	return r;
 }
 
+void engine_hide_states(struct engine *engine, struct member *member) {
+	for (uint32_t c = 0; c < member->forecaster.channels; c++) {
+		uint32_t series = series_of(member->detector, c);
+		if (series < engine->states_room)
+			engine->states[series] = NULL;
+	}
+	member->shown = 0;
+	engine->unshown = true;
+}
+
 int engine_show_states(struct engine *engine) {
 	int r = 0;
 	for (size_t i = 0; engine->unshown && i < engine->members_room && r == 0; i++)
@@ -48,14 +58,18 @@ int engine_show_states(struct engine *engine) {
 	return r;
 }
 
+struct group_key member_key(const struct member *member, uint32_t channel) {
+	return (struct group_key){ .group = span_text(member->group),
+		.channel = detector_channel_name(member->detector, channel),
+		.horizon = member->forecaster.layout->horizon };
+}
+
 /* A series takes its seat with its first tick. */
 static void seat_item(struct engine *engine, const struct batch_item *item) {
 	const struct member *member = engine_member(engine, item->detector);
 	const struct forecaster *forecaster = &item->forecaster;
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
-		struct group_key key = { .group = span_text(member->group),
-			.channel = detector_channel_name(item->detector, c),
-			.horizon = forecaster->layout->horizon };
+		struct group_key key = member_key(member, c);
 		if (forecaster->rows[c] && tick_includes(&item->tick, c))
 			(void)groups_join(&engine->groups, &key, series_of(item->detector, c),
 				&member->place);
@@ -74,6 +88,7 @@ void engine_seat_batch(struct engine *engine, struct batch *batch) {
 		if (item->forecaster.layout->has_near)
 			seat_item(engine, item);
 	}
+	groups_note_links(&engine->groups);
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->items[i].forecaster.layout->has_near)
 			find_seats(engine, &batch->items[i]);
@@ -94,23 +109,10 @@ size_t engine_grouped(const struct batch *batch, uint32_t *to) {
 	return count;
 }
 
-void engine_place(
-	struct engine *engine, const struct detector *detector, double latitude, double longitude) {
-	struct member *member = engine_member(engine, detector);
-	if (!member)
-		return;
-	member->place = place_on_globe(latitude, longitude);
+void engine_unseat(struct engine *engine, struct member *member) {
 	for (uint32_t c = 0; c < member->forecaster.channels; c++)
-		groups_place(&engine->groups, series_of(detector, c), &member->place);
-}
-
-void engine_unseat(struct engine *engine, const struct member *member) {
-	for (uint32_t c = 0; c < member->forecaster.channels; c++) {
-		uint32_t series = series_of(member->detector, c);
-		groups_leave(&engine->groups, series);
-		if (series < engine->states_room)
-			engine->states[series] = NULL;
-	}
+		groups_leave(&engine->groups, series_of(member->detector, c));
+	engine_hide_states(engine, member);
 }
 
 size_t engine_neighbourhoods(const struct engine *engine) {
@@ -129,6 +131,11 @@ int engine_neighbourhood_load(struct engine *engine, const void *from, size_t si
 	return groups_load(&engine->groups, from, size);
 }
 
+static double distance_between(const struct engine *engine, uint32_t a, uint32_t b) {
+	struct place from = groups_place(&engine->groups, a), to = groups_place(&engine->groups, b);
+	return place_distance(&from, &to);
+}
+
 uint32_t engine_neighbours(const struct engine *engine, const struct detector *detector,
 	uint32_t channel, struct neighbour *to) {
 	_Static_assert(NEIGHBOURS_MAX == NEAREST, "as many as there are");
@@ -141,6 +148,9 @@ uint32_t engine_neighbours(const struct engine *engine, const struct detector *d
 		(to[count].series = neighbourhood_nearest(
 			 near.hood, near.seat, count, &to[count].correlation)) != 0)
 		count++;
+	for (uint32_t i = 0; i < count; i++)
+		to[i].distance =
+			distance_between(engine, series_of(detector, channel), to[i].series);
 	return count;
 }
 

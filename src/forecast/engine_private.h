@@ -15,6 +15,7 @@ struct member {
 	const char *group; /* in the options; "": none */
 	struct place place; /* of the detector */
 	uint32_t shown; /* channels whose states others find */
+	bool moved; /* since it took its seats */
 	struct learner *own; /* of weights of the detector's own; NULL: the shared ones */
 	struct member *next_owner;
 	struct member *next_due;
@@ -39,6 +40,7 @@ struct engine {
 	const void **states; /* the network's, by number of the series, of those in groups */
 	size_t states_room;
 	bool unshown; /* there are series whose state is not among them yet */
+	bool unsettled; /* somebody has moved or left its group */
 	uint64_t labelled; /* groups.changes as of when components were found last */
 	uint64_t restarts;
 	size_t series; /* that have a row */
@@ -52,6 +54,13 @@ struct engine {
 	struct member *studying; /* whose own weights, NULL: the shared ones */
 	struct member *owners; /* detectors with weights of their own */
 };
+
+/* The layout of detectors with these options, made if need be; NULL: no memory. */
+const struct shared_layout *engine_share_layout(
+	struct engine *engine, const struct forecast_options *options);
+
+/* Bytes for a row, all zero; NULL: no memory. */
+void *engine_take_row(size_t size);
 
 /* NULL if the engine does not know the detector. */
 struct member *engine_member(const struct engine *engine, const struct detector *detector);
@@ -68,7 +77,11 @@ void engine_seat_batch(struct engine *engine, struct batch *batch);
 /* Lets others find the network's states of series that are new in groups. 0 or -ENOMEM, and some are not
  * found yet. */
 int engine_show_states(struct engine *engine);
-void engine_unseat(struct engine *engine, const struct member *member);
+struct group_key member_key(const struct member *member, uint32_t channel);
+
+/* They lie somewhere else from now on, or are gone. */
+void engine_hide_states(struct engine *engine, struct member *member);
+void engine_unseat(struct engine *engine, struct member *member);
 
 /* Opens the row of a series; false if there is nothing in it yet. */
 bool engine_open_row(const struct engine *engine, const struct detector *detector, uint32_t channel,

@@ -184,6 +184,7 @@ static int put_neighbour(struct store *store, const struct neighbour_row *row) {
 	if (row->neighbour) {
 		sqlite3_bind_int64(s, 3, row->neighbour);
 		sqlite3_bind_double(s, 4, row->correlation);
+		sqlite3_bind_double(s, 5, row->distance_m);
 	}
 	return store_run(store, statement);
 }

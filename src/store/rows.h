@@ -103,6 +103,7 @@ struct neighbour_row {
 	uint32_t rank; /* from 1, the closest */
 	uint32_t neighbour; /* series; 0: there is none of this rank any more */
 	double correlation;
+	double distance_m; /* NAN: somebody's position is not known */
 };
 
 /* What neighbours have been good for at one lead, in the unit of the readings. */

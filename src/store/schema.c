@@ -62,7 +62,7 @@
 #define NEIGHBOURS_VIEW                                                                            \
 	"CREATE VIEW neighbours AS"                                                                \
 	" SELECT s.name AS series, n.rank AS rank, o.name AS neighbour,"                           \
-	"  n.correlation AS correlation,"                                                          \
+	"  n.correlation AS correlation, n.distance_m AS distance_m,"                              \
 	"  (SELECT 1-sum(g.together)/sum(g.alone) FROM neighbour_gain g WHERE g.series=s.id)"      \
 	"   AS gain"                                                                               \
 	" FROM series s JOIN neighbour n ON n.series=s.id JOIN series o ON o.id=n.neighbour"
@@ -82,7 +82,7 @@
 	"CREATE TABLE neighbour("                                                                  \
 	" series INTEGER NOT NULL REFERENCES series, rank INTEGER NOT NULL,"                       \
 	" neighbour INTEGER NOT NULL REFERENCES series, correlation REAL,"                         \
-	" PRIMARY KEY(series, rank)) STRICT, WITHOUT ROWID"
+	" distance_m REAL, PRIMARY KEY(series, rank)) STRICT, WITHOUT ROWID"
 
 #define NEIGHBOUR_GAIN_TABLE                                                                       \
 	"CREATE TABLE neighbour_gain("                                                             \
@@ -102,6 +102,8 @@ static const char *const upgrades[STORE_SCHEMA_VERSION - 1] = {
 	NEIGHBOURHOOD_TABLE ";" NEIGHBOUR_TABLE ";" NEIGHBOUR_GAIN_TABLE ";" NEIGHBOURS_VIEW
 			    ";" NEIGHBOUR_GAINS_VIEW,
 	BATCH_TABLE,
+	/* What neighbours were is found anew. */
+	"DROP VIEW neighbours; DROP TABLE neighbour;" NEIGHBOUR_TABLE ";" NEIGHBOURS_VIEW,
 };
 
 /* In the order of creation. */

@@ -42,7 +42,7 @@ static const char *const statement_texts[STATEMENTS] = {
 		      "?12)",
 	[PUT_STATE] = "INSERT OR REPLACE INTO state VALUES(?1,?2,?3,?4,?5,?6)",
 	[PUT_NEIGHBOURHOOD] = "INSERT OR REPLACE INTO neighbourhood VALUES(?1,?2,?3,?4)",
-	[PUT_NEIGHBOUR] = "INSERT OR REPLACE INTO neighbour VALUES(?1,?2,?3,?4)",
+	[PUT_NEIGHBOUR] = "INSERT OR REPLACE INTO neighbour VALUES(?1,?2,?3,?4,?5)",
 	[DROP_NEIGHBOUR] = "DELETE FROM neighbour WHERE series=?1 AND rank=?2",
 	[PUT_NEIGHBOUR_GAIN] = "INSERT OR REPLACE INTO neighbour_gain VALUES(?1,?2,?3,?4)",
 	[PUT_BATCH] = "INSERT OR REPLACE INTO batch VALUES(?1,?2)",

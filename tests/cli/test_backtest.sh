@@ -87,6 +87,37 @@ backtest all.csv --model none --wide --json | scores >wide
 backtest long.csv --model none --detector-column id --channels value --json | scores |
 	cmp - wide || fail "a long file is not what a wide one is"
 
+# Whom a detector may see changes what it forecasts; where it is does not, among so few.
+{
+	echo time,a,b,c
+	awk 'BEGIN { for (i = 0; i < 300; i++) printf "%d,%.3f,%.3f,%.3f\n", 1700000000 + 3600 * i,
+		sin(i / 3) + i % 7 / 9, sin((i - 1) / 3) + i % 5 / 9, sin((i - 2) / 3) + i % 3 / 9 }'
+} >trio.csv
+printf 'detector,x,y\na,0,0\nb,10,0\nc,20,0\n' >places.csv
+printf 'from,to,weight\nc,a,1\nb,b,1\n' >next.csv
+trio() {
+	backtest trio.csv --wide --group --model none --json "$@" | scores
+}
+trio >grouped
+trio --positions places.csv | cmp - grouped || fail "positions"
+trio --adjacency next.csv >linked
+cmp -s linked grouped && fail "candidates change nothing"
+
+# Real positions and edges, where they are.
+data=${XLSTMD_DATA:-$(dirname "$0")/../../../shared/data}/traffic
+if [ -d "$data" ]; then
+	zcat "$data/los_speed.csv.gz" | head -200 | cut -d, -f1-20 >road.csv
+	sed 's/^index,sensor_id/index,detector/' "$data/los_locations.csv" >road-places.csv
+	zcat "$data/los_adj.csv.gz" | awk -F, -v heading="$(head -1 road.csv)" '
+		BEGIN { n = split(heading, name, ","); print "from,to,weight" }
+		NR <= n { for (i = 1; i <= n; i++) print name[NR] "," name[i] "," $i }' >road-edges.csv
+	"$xlstmctl" backtest road.csv --wide --step 5m --group --model none --horizons 3 \
+		--positions road-places.csv --adjacency road-edges.csv >out ||
+		fail "the road: $(cat out)"
+else
+	echo "skipped: no data at $data"
+fi
+
 # What can't be.
 expect() {
 	wanted=$1
@@ -105,6 +136,9 @@ expect 2 'the --step must be known' all.csv
 expect 2 'exclude each other' all.csv --time time --wide --detector-column flow
 expect 1 'row 2, column "flow": "NA" is not a number' all.csv --time time --step 1h
 expect 1 'No such file' none.csv --time time
+printf 'detector,x,y\na,0,far\n' >wrong.csv
+expect 2 'wrong.csv:2: column 3 (y): found "far"' trio.csv --time time --wide --group --positions wrong.csv
+expect 2 'are of a --group' trio.csv --time time --wide --positions places.csv
 expect 2 'nothing.safetensors' all.csv --time time --model nothing.safetensors
 printf 'time,a\n1700000000,1,2\n' >ragged.csv
 expect 1 'ragged.csv' ragged.csv --time time

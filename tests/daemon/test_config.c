@@ -62,7 +62,7 @@ static void sources_keep_their_order_and_inherit(void **state) {
 		      "[source a]\ntopic = a/{detector}\nformat = senml\naggregate = max\n"
 		      "[forecast]\nhorizon = 48\nseason = 24, 168\n");
 	assert_int_equal(config->source_count, 2);
-	assert_string_equal(config->sources[0].name, "b");
+	assert_string_equal(config->sources[0].heading.name, "b");
 	assert_int_equal(config->sources[0].horizon, 7);
 	assert_int_equal(config->sources[0].step, 3600000);
 	assert_string_equal(config->sources[0].season.items[0], "1d");
@@ -232,6 +232,50 @@ static void what_is_printed_parses_to_the_same(void **state) {
 	text_finish(&second);
 }
 
+static void groups_have_names_and_files(void **state) {
+	(void)state;
+	assert_parses(
+		"[group road]\npositions = /etc/road.csv\n[source a]\ntopic = a\ngroup = road\n"
+		"[group river]\nadjacency = b.csv\n");
+	assert_int_equal(config->group_count, 2);
+	assert_string_equal(config->groups[0].heading.name, "road");
+	assert_string_equal(config->groups[0].positions, "/etc/road.csv");
+	assert_string_equal(config->groups[0].adjacency, "");
+	assert_string_equal(config->groups[1].adjacency, "b.csv");
+	assert_int_equal(config->source_count, 1);
+}
+
+static void groups_are_named_once(void **state) {
+	(void)state;
+	assert_int_equal(parse("[group]\n[group a]\npositions = x\npositions = y\n[group a]\n"
+			       "[group b]\nposition = x\n"),
+		E_CONFIG);
+	assert_problems("f:1: [group]: expected a name: [group NAME]\n"
+			"f:4: positions: given before in line 3\n"
+			"f:5: [group a]: given before in line 2; expected a name of its own\n"
+			"f:7: unknown key position in [group]; did you mean positions?\n");
+}
+
+static void a_reload_takes_groups_over(void **state) {
+	struct config *fresh;
+	struct text kept = { 0 };
+	static const char after[] = "[source a]\ntopic = a\ngroup = river\nhorizon = 7\n"
+				    "[group river]\npositions = r.csv\n[group same]\n";
+
+	(void)state;
+	assert_parses("[source a]\ntopic = a\ngroup = road\n[group road]\npositions = x\n"
+		      "[group same]\n");
+	assert_int_equal(config_parse(span_text(after), "f", &problems, &fresh), 0);
+	assert_int_equal(config_reload(config, fresh, &kept), 3);
+	assert_string_equal(config->sources[0].group, "river");
+	assert_int_equal(config->sources[0].horizon, 24);
+	assert_int_equal(config->group_count, 2);
+	assert_string_equal(config->groups[0].positions, "r.csv");
+	assert_true(span_equal(text_span(&kept), SPAN("[source a]")));
+	config_destroy(fresh);
+	text_finish(&kept);
+}
+
 static void a_reload_takes_what_may_change_and_names_the_rest(void **state) {
 	struct config *fresh = NULL;
 	struct text kept = { 0 };
@@ -281,6 +325,9 @@ int main(void) {
 		UNIT(keys_that_need_each_other_are_checked),
 		UNIT(what_is_printed_parses_to_the_same),
 		UNIT(a_reload_takes_what_may_change_and_names_the_rest),
+		UNIT(groups_have_names_and_files),
+		UNIT(groups_are_named_once),
+		UNIT(a_reload_takes_groups_over),
 		UNIT(a_file_that_can_not_be_read_is_a_mistake),
 	};
 

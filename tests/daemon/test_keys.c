@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
+#include "config_named.h"
 #include "keys.h"
 #include "log.h"
 
@@ -58,8 +59,8 @@ static void no_two_keys_share_a_field(void **state) {
 	(void)state;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < i; j++) {
-			bool same_struct = (strcmp(keys[i].section, SECTION_SOURCE) == 0) ==
-					   (strcmp(keys[j].section, SECTION_SOURCE) == 0);
+			bool same_struct = named_of(span_text(keys[i].section)) ==
+					   named_of(span_text(keys[j].section));
 
 			if (same_struct && keys[i].at == keys[j].at)
 				fail_msg("%s and %s", keys[i].name, keys[j].name);

@@ -80,7 +80,7 @@ void fixture_meddle(const struct fixture *fixture, const char *sql) {
 }
 
 const char *fixture_ask(const struct fixture *fixture, const char *sql) {
-	static char answer[4096];
+	static char answer[32768];
 	struct query *query;
 	struct rows *rows;
 

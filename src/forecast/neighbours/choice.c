@@ -23,8 +23,12 @@ static void forget(struct board_seat *seat) {
 	}
 }
 
-void choose_nearest(struct board_seat *seats, const float *changes, uint32_t room, uint32_t count,
-	int64_t slot) {
+static bool is_candidate(const struct candidates *candidates, uint32_t seat, uint32_t other) {
+	return !candidates || candidates[seat].bits[other / 64] >> other % 64 & 1;
+}
+
+void choose_nearest(struct board_seat *seats, const struct candidates *candidates,
+	const float *changes, uint32_t room, uint32_t count, int64_t slot) {
 	double deviation;
 	for (uint32_t i = 0; i < count; i++)
 		forget(&seats[i]);
@@ -32,7 +36,7 @@ void choose_nearest(struct board_seat *seats, const float *changes, uint32_t roo
 		if (board_seen(&seats[j], slot, &deviation) == 0)
 			continue;
 		for (uint32_t i = 0; i < count; i++)
-			if (i != j)
+			if (i != j && is_candidate(candidates, i, j))
 				offer(&seats[i], j, moments_correlation(changes, room, i, j));
 	}
 }

@@ -27,6 +27,7 @@ struct state_header {
 static const char magic[4] = { 'X', 'L', 'S', 'N' };
 
 static void drop(struct hood *hood) {
+	free(hood->candidates);
 	free(hood->bytes);
 	free(hood);
 }
@@ -37,6 +38,7 @@ void groups_finish(struct groups *groups) {
 		groups->first = hood->next;
 		drop(hood);
 	}
+	links_finish(&groups->links);
 	free(groups->seats);
 	*groups = (struct groups){ 0 };
 }
@@ -101,6 +103,7 @@ static int grow(struct groups *groups, struct hood *hood) {
 	hood->bytes = bytes;
 	hood->size = size;
 	neighbourhood_open(&hood->open, bytes);
+	hood->open.candidates = hood->candidates;
 	return 0;
 }
 
@@ -116,6 +119,7 @@ static void count_place(struct hood *hood, const struct board_seat *seat, int si
 
 static void note_change(struct groups *groups, struct hood *hood) {
 	hood->changed = true;
+	hood->unlinked = true;
 	groups->changes++;
 }
 
@@ -214,16 +218,22 @@ struct hood *hood_of(const struct near_seat *seat) {
 	return (struct hood *)seat->hood;
 }
 
-void groups_place(struct groups *groups, uint32_t series, const struct place *place) {
-	if (series >= groups->seats_room || !groups->seats[series].hood)
-		return;
-	struct hood *hood = hood_of(&groups->seats[series]);
-	struct board_seat *seat = &hood->open.seats[groups->seats[series].seat];
-	count_place(hood, seat, -1);
-	seat->x = place->x;
-	seat->y = place->y;
-	seat->z = place->z;
-	count_place(hood, seat, 1);
+static void set_place(struct near_seat *seat, const struct place *place) {
+	struct hood *hood = hood_of(seat);
+	struct board_seat *at = &hood->open.seats[seat->seat];
+	count_place(hood, at, -1);
+	at->x = place->x;
+	at->y = place->y;
+	at->z = place->z;
+	count_place(hood, at, 1);
+}
+
+struct place groups_place(const struct groups *groups, uint32_t series) {
+	struct near_seat at = groups_seat(groups, series);
+	if (!at.hood)
+		return PLACE_UNKNOWN;
+	const struct board_seat *seat = &at.hood->seats[at.seat];
+	return (struct place){ seat->x, seat->y, seat->z };
 }
 
 struct near_seat groups_seat(const struct groups *groups, uint32_t series) {
@@ -246,10 +256,44 @@ int groups_join(struct groups *groups, const struct group_key *key, uint32_t ser
 		seat->hood = &hood->open;
 		seat->seat = neighbourhood_sit(&hood->open, series);
 		note_change(groups, hood);
+		set_place(seat, place);
 	}
-	if (place_is_known(place))
-		groups_place(groups, series, place);
 	return 0;
+}
+
+int groups_move(struct groups *groups, const struct group_key *key, uint32_t series,
+	const struct place *place) {
+	struct near_seat *seat = series < groups->seats_room ? &groups->seats[series] : NULL;
+	if (!seat || !seat->hood)
+		return 0;
+	note_change(groups, hood_of(seat));
+	set_place(seat, place);
+	bool stays = !place_is_known(place) || closest(groups, key, place) == hood_of(seat);
+	if (stays && matches(hood_of(seat), key))
+		return 0;
+	groups_leave(groups, series);
+	int r = groups_join(groups, key, series, place);
+	return r < 0 ? r : 1;
+}
+
+bool groups_is_in(const struct groups *groups, const struct group_key *key, uint32_t series) {
+	struct near_seat seat = groups_seat(groups, series);
+	return !seat.hood || matches(hood_of(&seat), key);
+}
+
+int groups_limit(struct groups *groups, uint32_t series) {
+	groups->relinked = true;
+	return links_limit(&groups->links, series);
+}
+
+int groups_link(struct groups *groups, uint32_t a, uint32_t b) {
+	groups->relinked = true;
+	return links_add(&groups->links, a, b);
+}
+
+void groups_unlink_all(struct groups *groups) {
+	groups->relinked = true;
+	links_finish(&groups->links);
 }
 
 void groups_leave(struct groups *groups, uint32_t series) {

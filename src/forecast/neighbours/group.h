@@ -2,6 +2,7 @@
 #ifndef FORECAST_GROUP_H
 #define FORECAST_GROUP_H
 
+#include "links.h"
 #include "near.h"
 #include "partition.h"
 #include "span.h"
@@ -16,6 +17,8 @@ struct groups {
 	size_t seats_room;
 	size_t memory; /* bytes */
 	uint64_t changes; /* counts up as members come and go */
+	struct links links;
+	bool relinked; /* links have changed since groups_note_links */
 };
 
 /* What the members of a neighbourhood have in common. */
@@ -34,9 +37,24 @@ int groups_join(struct groups *groups, const struct group_key *key, uint32_t ser
 /* Where a series sits now: others that join can move it to another neighbourhood. */
 struct near_seat groups_seat(const struct groups *groups, uint32_t series);
 
-/* A member's position has become known or has changed: it counts for those who join from then on. */
-void groups_place(struct groups *groups, uint32_t series, const struct place *place);
+/* From where a member took its seat; unknown if it has none. */
+struct place groups_place(const struct groups *groups, uint32_t series);
+
+/* A member is somewhere else now: it sits where it belongs to from there. Whether it had to change its seat;
+ * -ENOMEM. As groups_join. */
+int groups_move(struct groups *groups, const struct group_key *key, uint32_t series,
+	const struct place *place);
 void groups_leave(struct groups *groups, uint32_t series);
+
+/* Whether it sits in a neighbourhood of those; true for one that sits nowhere. */
+bool groups_is_in(const struct groups *groups, const struct group_key *key, uint32_t series);
+
+/* Candidates for each other's nearest (links.h). They count from groups_note_links on, which is to be called
+ * after each change of links or members while no batch is running. 0 or -ENOMEM. */
+int groups_limit(struct groups *groups, uint32_t series);
+int groups_link(struct groups *groups, uint32_t a, uint32_t b);
+void groups_unlink_all(struct groups *groups);
+void groups_note_links(struct groups *groups);
 
 /*
  * A neighbourhood as bytes that outlive the program: header with version, names and check sum, then the

@@ -2,6 +2,7 @@
 #ifndef FORECAST_GROUP_PRIVATE_H
 #define FORECAST_GROUP_PRIVATE_H
 
+#include "choice.h"
 #include "group.h"
 #include "record.h"
 
@@ -15,6 +16,8 @@ struct hood {
 	uint32_t placed; /* how many these are */
 	uint32_t leader; /* of its component (engine_components.c), 0: it has no members */
 	bool changed; /* members have come or gone since it was saved last */
+	bool unlinked; /* they have, or links have, since candidates were noted */
+	struct candidates *candidates; /* [NEIGHBOURHOOD_MAX]; NULL: anybody */
 	char group[GROUP_NAME_MAX + 1];
 	char channel[NAME_MAX_LENGTH + 1];
 };

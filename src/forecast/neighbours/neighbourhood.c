@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert(NEIGHBOURHOOD_MAX == 64 * CANDIDATE_WORDS, "a bit for each seat");
+
 const uint32_t near_lags[NEAR_LAGS] = { 0, 1, 2, 5 };
 
 /* Slots learned from before anybody looks at neighbours, and slots between two choices of them. */
@@ -173,7 +175,8 @@ static void finish_slot(struct neighbourhood *hood, int64_t slot) {
 	head->counted++;
 	if (!choice_is_due(head))
 		return;
-	choose_nearest(hood->seats, hood->changes, head->room, head->count, slot);
+	choose_nearest(
+		hood->seats, hood->candidates, hood->changes, head->room, head->count, slot);
 	head->chosen = head->counted;
 }
 

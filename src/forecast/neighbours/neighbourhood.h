@@ -53,7 +53,9 @@ struct neighbourhood {
 	float *levels, *changes; /* moments, [room][room] */
 	float *loadings; /* [room][PICTURE_RANK] */
 	void *pool;
-	/* Not saved: the picture's scores as last looked at. */
+	/* Not saved: who may be whose nearest, NULL: anybody (choice.h); the picture's scores as last looked
+	 * at. */
+	const struct candidates *candidates;
 	int64_t scored_slot;
 	double scores[NEAR_LAGS][PICTURE_RANK];
 	float work[NEIGHBOURHOOD_MAX * PICTURE_RANK];

@@ -4,26 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define EARTH_RADIUS 6371000.0
-
 #define AXES 3
-
-struct place place_on_globe(double latitude, double longitude) {
-	double north = latitude * M_PI / 180, east = longitude * M_PI / 180;
-	if (!(fabs(latitude) <= 90 && fabs(longitude) <= 360))
-		return PLACE_UNKNOWN;
-	return (struct place){ EARTH_RADIUS * cos(north) * cos(east),
-		EARTH_RADIUS * cos(north) * sin(east), EARTH_RADIUS * sin(north) };
-}
-
-bool place_is_known(const struct place *place) {
-	return !isnan(place->x);
-}
-
-double place_distance(const struct place *a, const struct place *b) {
-	double x = a->x - b->x, y = a->y - b->y, z = a->z - b->z;
-	return sqrt(x * x + y * y + z * z);
-}
 
 static double on_axis(const struct board_seat *seat, int axis) {
 	return axis == 0 ? seat->x : axis == 1 ? seat->y : seat->z;

@@ -3,21 +3,7 @@
 #define FORECAST_PARTITION_H
 
 #include "neighbourhood.h"
-
-/*
- * Where members are: metres in space, so that distances on the globe need no special cases. NAN: unknown.
- */
-struct place {
-	double x, y, z;
-};
-
-#define PLACE_UNKNOWN ((struct place){ NAN, NAN, NAN })
-
-/* Of degrees; unknown if they are no position. */
-struct place place_on_globe(double latitude, double longitude);
-
-bool place_is_known(const struct place *place);
-double place_distance(const struct place *a, const struct place *b);
+#include "place.h"
 
 /*
  * A neighbourhood that is full becomes two: cut at the median of its members' positions along the axis on

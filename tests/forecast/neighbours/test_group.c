@@ -348,6 +348,86 @@ static void neighbours_and_their_gain_are_told(void **state) {
 	bed_close(bed);
 }
 
+static struct forecast_options options_of(const char *group) {
+	struct forecast_options options;
+	forecast_options_init(&options);
+	options.horizon = HORIZON;
+	options.season_max = 50;
+	strcpy(options.group, group);
+	return options;
+}
+
+static void regroup_all(struct bed *bed, const char *group) {
+	struct forecast_options options = options_of(group);
+	for (int d = 0; d < MEMBERS; d++)
+		assert_int_equal(engine_regroup(bed->engine, bed->detectors[d], &options), 0);
+	engine_settle(bed->engine);
+}
+
+/* What a detector has learned alone goes with it into a group and out of it again: until the others say
+ * something, and once they are gone, it forecasts what it would have without them. */
+static void detectors_change_groups_with_what_they_have_learned(void **state) {
+	struct bed *bed = *state, *alone = calloc(1, sizeof(*alone));
+	make_road(bed);
+	make_road(alone);
+	bed_open(bed, "");
+	bed_open(alone, "");
+	for (int t = 0; t < TICKS; t++) {
+		if (t == WARM) {
+			size_t memory = engine_memory(bed->engine);
+			regroup_all(bed, "road");
+			assert_true(engine_memory(bed->engine) > memory);
+		}
+		if (t == 2 * WARM) {
+			assert_int_equal(engine_component(bed->engine, bed->detectors[3]), 1);
+			regroup_all(bed, "");
+			assert_int_equal(engine_component(bed->engine, bed->detectors[3]), 0);
+		}
+		feed(bed, t, 1);
+		feed(alone, t, 1);
+		if (t == WARM - 1 || t == WARM || t == WARM + 20)
+			assert_memory_equal(
+				bed->forecasts, alone->forecasts, sizeof(bed->forecasts));
+		if (t == 2 * WARM - 1)
+			assert_memory_not_equal(
+				bed->forecasts, alone->forecasts, sizeof(bed->forecasts));
+	}
+	for (int d = 0; d < MEMBERS; d++)
+		for (int h = 0; h < HORIZON; h++)
+			assert_float_equal(bed->forecasts[d][h], alone->forecasts[d][h], 0.001);
+	bed_close(bed);
+	bed_close(alone);
+	free(alone);
+}
+
+static void expect_nearest(struct bed *bed, int detector, int nearest, uint32_t most) {
+	struct neighbour neighbours[NEIGHBOURS_MAX];
+	uint32_t count = engine_neighbours(bed->engine, bed->detectors[detector], 0, neighbours);
+	assert_in_range(count, 1, most);
+	assert_int_equal(neighbours[0].series, detector_channel_series(bed->detectors[nearest], 0));
+}
+
+/* Detector 5 sees what 4 saw a tick ago; by what has been said it may see 2 alone. */
+static void who_may_see_whom_can_be_said(void **state) {
+	struct bed *bed = *state;
+	struct neighbour neighbours[NEIGHBOURS_MAX];
+	make_road(bed);
+	bed_open(bed, "road");
+	assert_int_equal(engine_link(bed->engine, bed->detectors[5], bed->detectors[2]), 0);
+	assert_int_equal(engine_link(bed->engine, bed->detectors[0], NULL), 0);
+	for (int t = 0; t < TICKS / 2; t++)
+		feed(bed, t, 1);
+	expect_nearest(bed, 5, 2, 1);
+	assert_int_equal(engine_neighbours(bed->engine, bed->detectors[0], 0, neighbours), 0);
+	assert_in_range(engine_neighbours(bed->engine, bed->detectors[3], 0, neighbours), 2, 4);
+	engine_unlink_all(bed->engine);
+	for (int t = TICKS / 2; t < TICKS; t++)
+		feed(bed, t, 1);
+	expect_nearest(bed, 5, 4, 4);
+	expect_nearest(bed, 0, 1, 4);
+	bed_close(bed);
+}
+
 /* Of a batch that was noted the same ones step again, whoever else is due. */
 static void those_that_stepped_together_can_step_again(void **state) {
 	struct bed *bed = *state;
@@ -497,6 +577,9 @@ int main(void) {
 			damaged_neighbourhoods_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			neighbours_and_their_gain_are_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			detectors_change_groups_with_what_they_have_learned, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_may_see_whom_can_be_said, set_up, tear_down),
 		cmocka_unit_test(groups_outgrow_a_neighbourhood),
 		cmocka_unit_test(components_are_what_depends_on_each_other),
 		cmocka_unit_test_setup_teardown(

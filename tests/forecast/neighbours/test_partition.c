@@ -58,6 +58,30 @@ static void those_who_are_close_sit_together(void **state) {
 	groups_finish(&groups);
 }
 
+/* One moves from its town to the other one, and within that. */
+static void who_moves_sits_where_it_belongs(void **state) {
+	(void)state;
+	struct groups groups = { 0 };
+	struct group_key key = { SPAN("road"), SPAN("speed"), HORIZON };
+	for (uint32_t i = 0; i < 2 * TOWN; i++) {
+		struct place place = place_on_plane(100000 * (i % 2) + i, 0);
+		assert_int_equal(join(&groups, "road", HORIZON, i + 1, &place), 0);
+	}
+	struct place far = place_on_plane(100007, 5), near = place_on_plane(100008, 5);
+	struct place unknown = PLACE_UNKNOWN;
+	struct neighbourhood *second = groups_seat(&groups, 2).hood;
+	assert_ptr_not_equal(groups_seat(&groups, 1).hood, second);
+	assert_int_equal(groups_move(&groups, &key, 1, &far), 1);
+	assert_ptr_equal(groups_seat(&groups, 1).hood, second);
+	assert_int_equal(groups_move(&groups, &key, 1, &near), 0);
+	struct place seated = groups_place(&groups, 1);
+	assert_true(place_equal(&seated, &near));
+	assert_int_equal(groups_move(&groups, &key, 1, &unknown), 0);
+	assert_ptr_equal(groups_seat(&groups, 1).hood, second);
+	assert_int_equal(groups_move(&groups, &key, 9999, &near), 0);
+	groups_finish(&groups);
+}
+
 /* Without positions: two rivers, whose detectors join in turn and are cut by what they measure. */
 static void those_who_move_together_stay_together(void **state) {
 	(void)state;
@@ -120,6 +144,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distances_are_those_on_the_globe),
 		cmocka_unit_test(those_who_are_close_sit_together),
+		cmocka_unit_test(who_moves_sits_where_it_belongs),
 		cmocka_unit_test(those_who_move_together_stay_together),
 		cmocka_unit_test(who_leaves_makes_room),
 		cmocka_unit_test(groups_keep_apart),
