@@ -9,6 +9,9 @@
  * times that of the mean. */
 #define TRUSTED 0.9
 
+/* The last value is taken for so many times as bad as the mean, for as long: few series stand still. */
+#define STILL 1.3
+
 /* What neighbours add is taken for STRANGE times as bad as nothing, which STRANGENESS scores outweigh. */
 #define STRANGENESS 20.0
 #define STRANGE     1.2
@@ -17,6 +20,7 @@ void centre_candidates(
 	const float experts[EXPERTS], float mean, float median, float candidates[CENTRES]) {
 	float alone = experts[EXPERT_ALONE];
 	candidates[CENTRE_MEAN] = mean;
+	candidates[CENTRE_LAST] = 0;
 	candidates[CENTRE_MEDIAN] = median;
 	candidates[CENTRE_NEIGHBOURS] = median + experts[EXPERT_NEIGHBOURS] - alone;
 	candidates[CENTRE_NEIGHBOURS_OWN] = median + experts[EXPERT_NEIGHBOURS_OWN] - alone;
@@ -49,6 +53,8 @@ double centre_mix(const struct centre *centre, const float candidates[CENTRES], 
 			losses[c] = NAN;
 		else if (c == CENTRE_MEAN)
 			losses[c] = loss;
+		else if (c == CENTRE_LAST)
+			losses[c] = presume(n, loss, STILL * losses[CENTRE_MEAN], mix_trust(h) / 3);
 		else if (c == CENTRE_MEDIAN)
 			losses[c] = presume(n, loss, TRUSTED * losses[CENTRE_MEAN], mix_trust(h));
 		else

@@ -9,11 +9,12 @@
 /*
  * What the quantiles of one lead lie around. The mean is mixed for squared errors; half of the values
  * lie below a median, which is what absolute errors ask for. So the centre is a sharp mix of its own,
- * weighed by absolute errors, of the mean and of medians: the network's, and that with what neighbours add
- * to a series of a group.
+ * weighed by absolute errors, of the mean, of the last value (where a series stands still nothing mixed can be
+ * as near), and of medians: the network's, and that with what neighbours add to a series of a group.
  */
 enum centre_kind {
 	CENTRE_MEAN, /* as it was forecast */
+	CENTRE_LAST, /* the last value: forecasts are relative to it */
 	CENTRE_MEDIAN, /* the network's */
 	CENTRE_NEIGHBOURS, /* that and what `neighbours` adds to `alone` */
 	CENTRE_NEIGHBOURS_OWN, /* that and what `neighbours_own` adds */

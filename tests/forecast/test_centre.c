@@ -49,6 +49,28 @@ static void half_of_a_skewed_series_lies_below(void **state) {
 	assert_float_equal(sum / (SCORES / 2), expected, 0.02);
 }
 
+/* Nearly all values are the one before: a mean of experts is always a little off. */
+static void a_series_that_stands_still_is_left_where_it_is(void **state) {
+	(void)state;
+	struct centre centre = { 0 };
+	float candidates[CENTRES];
+	speak(0.2F, 0.1F, candidates);
+	for (int n = 0; n < SCORES; n++)
+		centre_score(&centre, candidates, n % 20 ? 0 : 2, 1, 100);
+	/* 0.1 against 0.19 and 0.28 on average. */
+	assert_float_equal(centre_mix(&centre, candidates, 1), 0, 1e-3);
+}
+
+static void a_few_ticks_without_change_prove_nothing(void **state) {
+	(void)state;
+	struct centre centre = { 0 };
+	float candidates[CENTRES];
+	speak(1, 1, candidates);
+	for (int n = 0; n < 10; n++)
+		centre_score(&centre, candidates, n % 2, 1, 100);
+	assert_true(centre_mix(&centre, candidates, 1) > 0.99);
+}
+
 static void who_errs_far_less_has_all_the_weight(void **state) {
 	(void)state;
 	struct centre centre = { 0 };
@@ -103,6 +125,8 @@ static void luck_of_neighbours_is_doubted(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(half_of_a_skewed_series_lies_below),
+		cmocka_unit_test(a_series_that_stands_still_is_left_where_it_is),
+		cmocka_unit_test(a_few_ticks_without_change_prove_nothing),
 		cmocka_unit_test(who_errs_far_less_has_all_the_weight),
 		cmocka_unit_test(without_a_network_it_is_the_mean),
 		cmocka_unit_test(at_first_the_network_is_believed),
