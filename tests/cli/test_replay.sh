@@ -100,7 +100,7 @@ grep -q 'row 2.*"one"' errors || fail "the cell is not named: $(cat errors)"
 awk 'BEGIN { print "t,n"; for (i = 1; i <= 2000000; i++) print i "," i }' >endless.csv
 "$XLSTMCTL" replay --server "$BROKER_URL" --time t --fast endless.csv 2>errors &
 player=$!
-sleep 1
+mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" -t 'replay/#' -q 1 -C 20000 >/dev/null
 broker_kill
 set +e
 wait $player
