@@ -74,21 +74,25 @@ void app_reload_groups(struct app *app, struct group_tables *fresh) {
 	app->regroup = true;
 }
 
+static void regroup_all(struct app *app) {
+	app->regroup = false;
+	group_tables_finish(&app->groups);
+	app->groups = app->groups_next;
+	app->groups_next = (struct group_tables){ 0 };
+	for (uint32_t i = 0; i < app->sources.count; i++)
+		regroup_source(app, i);
+	place_all(app);
+}
+
+/* What is saved leaves for the database at once, so that it takes nobody's room in the journal. */
 void app_settle(struct app *app) {
 	bool regrouped = app->regroup;
 
-	if (regrouped) {
-		app->regroup = false;
-		group_tables_finish(&app->groups);
-		app->groups = app->groups_next;
-		app->groups_next = (struct group_tables){ 0 };
-		for (uint32_t i = 0; i < app->sources.count; i++)
-			regroup_source(app, i);
-		place_all(app);
-	}
-	if (!regrouped && !app->settle)
+	if ((!regrouped && !app->settle) || lane_is_busy(&app->writer.lane))
 		return;
 	app->settle = false;
+	if (regrouped)
+		regroup_all(app);
 	if (engine_settle(app->engine) || regrouped)
 		app_save_changes(app);
 }

@@ -212,7 +212,8 @@ bool writer_takes_readings(const struct writer *writer) {
 }
 
 bool writer_takes_states(const struct writer *writer) {
-	return filled(writer) < writer->options.journal_max / STATES_PART;
+	return filled(writer) < writer->options.journal_max / STATES_PART &&
+	       !lane_is_busy(&writer->lane) && !writer->retrying;
 }
 
 void writer_count_unstored(struct writer *writer) {

@@ -87,7 +87,7 @@ bool writer_is_full(const struct writer *writer);
 bool writer_takes_forecasts(const struct writer *writer);
 bool writer_takes_readings(const struct writer *writer);
 
-/* The same for states, which can wait and come in large pieces. */
+/* Whether states may be added, which can wait and come in large pieces: they are committed at once. */
 bool writer_takes_states(const struct writer *writer);
 void writer_count_unstored(struct writer *writer);
 
