@@ -53,12 +53,16 @@ struct fault_left {
 struct fault_control {
 	struct fault_rule rules[FAULT_CALLS];
 	_Atomic int64_t clock_ms; /* added to the wall clock */
+	_Atomic bool copies; /* what a sync has brought to the device is copied to path FAULT_SYNCED */
 	struct fault_left left;
 };
 
 /* Names of environment variables: the file that holds the page; part of the files' paths. */
 #define FAULT_CONTROL "FAULT_CONTROL"
 #define FAULT_FILES   "FAULT_FILES"
+
+/* What is appended to the path of a file for that of its copy. */
+#define FAULT_SYNCED ".synced"
 
 /* For the test: makes the page in this file and maps it; ends the test program if it can't. */
 struct fault_control *fault_open(const char *path);

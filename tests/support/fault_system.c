@@ -4,6 +4,7 @@
 #include "fault_rule.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -38,15 +39,21 @@ static bool is_ours(const char *path) {
 	return part && strstr(path, part) != NULL;
 }
 
-static bool is_our_file(int descriptor) {
-	char link[64], path[4096];
+static bool find_path(int descriptor, char path[PATH_MAX]) {
+	char link[64];
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
-	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	ssize_t length = readlink(link, path, PATH_MAX - 1);
 	if (length <= 0)
 		return false;
 	path[length] = '\0';
-	return is_ours(path);
+	return true;
+}
+
+static bool is_our_file(int descriptor) {
+	char path[PATH_MAX];
+
+	return find_path(descriptor, path) && is_ours(path);
 }
 
 static bool is_network(int descriptor) {
@@ -128,12 +135,59 @@ static struct fault_rule *rule_for_sync(int descriptor) {
 	return is_our_file(descriptor) ? fault_count(FAULT_SYNC) : NULL;
 }
 
+static bool copy(int from, int to) {
+	char bytes[65536];
+	off_t at = 0;
+	ssize_t got;
+
+	while ((got = pread(from, bytes, sizeof(bytes), at)) > 0) {
+		if (NEXT(write)(to, bytes, (size_t)got) != got)
+			return false;
+		at += got;
+	}
+	return got == 0;
+}
+
+static bool has_copy(const char *path) {
+	return fault_control && fault_control->copies && is_ours(path);
+}
+
+static void name_copy(const char *path, char name[PATH_MAX + 16]) {
+	snprintf(name, PATH_MAX + 16, "%s" FAULT_SYNCED, path);
+}
+
+/* The copy is there before the sync returns, whole or the former one. */
+static void copy_synced(int descriptor) {
+	char path[PATH_MAX], name[PATH_MAX + 16], fresh[PATH_MAX + 32];
+
+	if (!find_path(descriptor, path) || !has_copy(path))
+		return;
+	name_copy(path, name);
+	snprintf(fresh, sizeof(fresh), "%s.%d", name, descriptor);
+	int from = NEXT(open)(path, O_RDONLY | O_CLOEXEC);
+	int to = NEXT(open)(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (copy(from, to))
+		NEXT(rename)(fresh, name);
+	close(from);
+	close(to);
+}
+
 int fsync(int descriptor) {
-	return fails(rule_for_sync(descriptor)) ? -1 : NEXT(fsync)(descriptor);
+	if (fails(rule_for_sync(descriptor)))
+		return -1;
+	int r = NEXT(fsync)(descriptor);
+	if (r == 0)
+		copy_synced(descriptor);
+	return r;
 }
 
 int fdatasync(int descriptor) {
-	return fails(rule_for_sync(descriptor)) ? -1 : NEXT(fdatasync)(descriptor);
+	if (fails(rule_for_sync(descriptor)))
+		return -1;
+	int r = NEXT(fdatasync)(descriptor);
+	if (r == 0)
+		copy_synced(descriptor);
+	return r;
 }
 
 static struct fault_rule *rule_for_path(const char *path) {
@@ -160,12 +214,32 @@ int open64(const char *path, int flags, ...) {
 	return open(path, flags | O_LARGEFILE, mode);
 }
 
+/* Another file of this name begins without a copy. */
 int unlink(const char *path) {
-	return fails(rule_for_path(path)) ? -1 : NEXT(unlink)(path);
+	char name[PATH_MAX + 16];
+
+	if (fails(rule_for_path(path)))
+		return -1;
+	if (has_copy(path)) {
+		name_copy(path, name);
+		NEXT(unlink)(name);
+	}
+	return NEXT(unlink)(path);
 }
 
+/* The copy goes along. */
 int rename(const char *from, const char *to) {
-	return fails(rule_for_path(to)) ? -1 : NEXT(rename)(from, to);
+	char names[2][PATH_MAX + 16];
+
+	if (fails(rule_for_path(to)))
+		return -1;
+	int r = NEXT(rename)(from, to);
+	if (r == 0 && has_copy(to)) {
+		name_copy(from, names[0]);
+		name_copy(to, names[1]);
+		NEXT(rename)(names[0], names[1]);
+	}
+	return r;
 }
 
 /* --- The wall clock */
