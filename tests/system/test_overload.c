@@ -163,15 +163,16 @@ static double flood(double rate) {
 	return most;
 }
 
-/* Everything that came is read, and has its forecast: each reading makes a tick here. */
+/* Nothing comes any more, and everything that came has its forecast: each reading makes a tick here. */
 static struct look await_worked_off(void) {
-	int64_t deadline_ms = now_ms() + PATIENCE_MS;
-	struct look now;
+	int64_t deadline_ms = now_ms() + 4 * PATIENCE_MS;
+	struct look before = { 0 }, now = look();
 
-	await_subscribed(&peer);
-	do
+	while ((now.messages > before.messages || now.ticks < now.readings) &&
+		now_ms() < deadline_ms) {
+		before = now;
 		now = look();
-	while (now.ticks < now.readings && now_ms() < deadline_ms);
+	}
 	assert_true(now.ticks == now.readings);
 	return now;
 }

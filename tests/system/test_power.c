@@ -34,7 +34,7 @@
 
 /* Messages of one life, and how long it lasts after them. */
 #define MESSAGES_MAX 60
-#define LIFE_MS      400
+#define LIFE_MS      (SANITIZED ? 3000 : 400)
 
 #define PAGE 4096
 
@@ -133,6 +133,8 @@ static void live(unsigned *next) {
 	if (chance(2))
 		fault_arm(process.fault, chance(2) ? FAULT_WRITE : FAULT_SYNC, 1 + chance(60), 1,
 			FAULT_KILL, 0);
+	/* The peer's own connection wants to be kept alive. */
+	(void)peer_next(&peer, 1);
 	process_spawn(&process);
 	publish_readings(next, chance(MESSAGES_MAX));
 	process_poll(&process, chance(LIFE_MS));
@@ -184,7 +186,7 @@ static void without_syncs_it_goes_on_with_what_is_left(void **state) {
 	print_message("%u cuts took %u pages back; %g of %u readings are left\n", cuts + 1,
 		lost_pages, stored, count);
 	assert_string_equal(found, "ok");
-	assert_true(stored < count);
+	assert_true(lost_pages > 0);
 	free(found);
 }
 
