@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What are neighbours good for? Prints the table that docs/neighbours.md quotes, of the files in
-# $XLSTMD_DATA (by default ../shared/data beside the source): mean absolute errors of the median, at single
-# leads, of every detector alone and of the same detectors in a group.
+# $XLSTMD_DATA (by default ../shared/data beside the source): mean absolute errors of the median and squared
+# errors of the mean, at single leads, of every detector alone; of the same detectors in a group whose members
+# learn together and see nobody (--blind); and in a group as it is. Weights of the network stay as they
+# are, as in accuracy.sh.
 #
 #   neighbours.sh XLSTMCTL MODEL [NAME...]      names as below; all of them by default
 set -eu
@@ -34,19 +36,34 @@ errors() {
 		}'
 }
 
-# compare WHAT FILE LEADS OPTION... : alone, in a group, and the ratio
+# three OPTION... : alone, blind and grouped, added to files of these names
+three() {
+	errors "$@" >>"$folder/alone"
+	errors "$@" --group --blind >>"$folder/blind"
+	errors "$@" --group >>"$folder/grouped"
+}
+
+# compare WHAT FILE LEADS OPTION... : all three, and what seeing is good for
 compare() {
 	what=$1
 	shift
-	errors "$@" >"$folder/alone"
-	errors "$@" --group >"$folder/grouped"
+	rm -f "$folder/alone" "$folder/blind" "$folder/grouped"
+	three "$@"
 	report "$what"
 }
 
+# The means of each file over its runs; ratios of the group over alone, and over blind.
 report() {
-	paste -d ' ' "$folder/alone" "$folder/grouped" | awk -v what="$1" '{
-		printf "%-28s lead %3d  MAE %.4g -> %.4g (%.4f)  MSE %.4g -> %.4g (%.4f)\n",
-			what, $1, $2, $5, $5 / $2, $3, $6, $6 / $3 }'
+	for kind in alone blind grouped; do
+		awk '{ n[$1]++; a[$1] += $2; s[$1] += $3 }
+			END { for (h in n) print h, a[h] / n[h], s[h] / n[h] }' \
+			"$folder/$kind" | sort -n >"$folder/$kind.mean"
+	done
+	paste -d ' ' "$folder/alone.mean" "$folder/blind.mean" "$folder/grouped.mean" |
+		awk -v what="$1" '{
+		printf "%-26s lead %3d  MAE %.4g, blind %.4g, group %.4g (%.4f, %.4f)  ",
+			what, $1, $2, $5, $8, $8 / $2, $8 / $5
+		printf "MSE %.4g, %.4g, %.4g (%.4f, %.4f)\n", $3, $6, $9, $9 / $3, $9 / $6 }'
 }
 
 # columns FILE AWK-PROGRAM : a file made from the speeds; h holds the heading, x[row, column] the values
@@ -67,11 +84,12 @@ quantity() {
 for name in $names; do
 	case $name in
 	los)
-		compare "speeds" "$speeds" 3,6,12 --step 5m --score-from 504 --model "$model"
+		compare "speeds" "$speeds" 3,6,12 --step 5m --score-from 504 --model "$model" \
+			--learn off
 		;;
 	congested)
 		compare "speeds below 45 mph" "$speeds" 3,6,12 --step 5m --score-from 504 \
-			--score-below 45 --model "$model"
+			--score-below 45 --model "$model" --learn off
 		;;
 	prsa)
 		for what in PM2.5 NO2 O3; do
@@ -106,29 +124,21 @@ for name in $names; do
 			for (t = 1; t <= rows; t++) for (i = 1; i <= n; i++)
 				{ at = i > 124 && t > 504 ? 504 : t; printf "%s%s", x[at, i], (i < n ? "," : "\n") }'
 		set -- 3,6,12 --step 5m --score-from 504 --score-first 124 --model none
-		errors "$speeds" "$@" >"$folder/alone"
-		errors "$speeds" "$@" --group >"$folder/grouped"
-		report "124 speeds"
+		compare "124 speeds" "$speeds" "$@"
 		errors "$folder/stuck.csv.gz" "$@" --group >"$folder/grouped"
 		report "the same, 83 others stuck"
 		;;
 	reversed)
 		# A detector among twenty others whose time runs backwards; six such.
+		rm -f "$folder/alone" "$folder/blind" "$folder/grouped"
 		for first in 1 35 70 105 140 175; do
 			columns "$folder/reversed.csv.gz" '
 				for (t = 0; t <= rows; t++) for (i = 0; i <= 20; i++) {
 					at = '$first' + i
 					v = t == 0 ? h[at] : x[i == 0 ? t : rows + 1 - t, at]
 					printf "%s%s", v, (i < 20 ? "," : "\n") }'
-			set -- "$folder/reversed.csv.gz" 3,6,12 --step 5m --score-from 504 \
+			three "$folder/reversed.csv.gz" 3,6,12 --step 5m --score-from 504 \
 				--score-first 1 --model none
-			errors "$@" >>"$folder/alone.all"
-			errors "$@" --group >>"$folder/grouped.all"
-		done
-		for kind in alone grouped; do
-			awk '{ n[$1]++; a[$1] += $2; s[$1] += $3 }
-				END { for (h in n) print h, a[h] / n[h], s[h] / n[h] }' \
-				"$folder/$kind.all" | sort -n >"$folder/$kind"
 		done
 		report "among reversed"
 		;;
