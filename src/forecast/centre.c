@@ -16,14 +16,14 @@
 #define STRANGENESS 20.0
 #define STRANGE     1.2
 
-void centre_candidates(
-	const float experts[EXPERTS], float mean, float median, float candidates[CENTRES]) {
-	float alone = experts[EXPERT_ALONE];
-	candidates[CENTRE_MEAN] = mean;
+void centre_candidates(const struct pending *pending, float candidates[CENTRES]) {
+	const float *experts = pending->experts;
+	candidates[CENTRE_MEAN] = pending->mean;
 	candidates[CENTRE_LAST] = 0;
-	candidates[CENTRE_MEDIAN] = median;
-	candidates[CENTRE_NEIGHBOURS] = median + experts[EXPERT_NEIGHBOURS] - alone;
-	candidates[CENTRE_NEIGHBOURS_OWN] = median + experts[EXPERT_NEIGHBOURS_OWN] - alone;
+	candidates[CENTRE_MEDIAN] = pending->median;
+	candidates[CENTRE_NEIGHBOURS] = pending->near_median;
+	candidates[CENTRE_NEIGHBOURS_OWN] =
+		pending->near_median + experts[EXPERT_NEIGHBOURS_OWN] - experts[EXPERT_NEIGHBOURS];
 }
 
 void centre_score(struct centre *centre, const float candidates[CENTRES], double y, double unit,

@@ -2,7 +2,7 @@
 #ifndef FORECAST_CENTRE_H
 #define FORECAST_CENTRE_H
 
-#include "options.h"
+#include "pending.h"
 
 #include <stdint.h>
 
@@ -16,8 +16,8 @@ enum centre_kind {
 	CENTRE_MEAN, /* as it was forecast */
 	CENTRE_LAST, /* the last value: forecasts are relative to it */
 	CENTRE_MEDIAN, /* the network's */
-	CENTRE_NEIGHBOURS, /* that and what `neighbours` adds to `alone` */
-	CENTRE_NEIGHBOURS_OWN, /* that and what `neighbours_own` adds */
+	CENTRE_NEIGHBOURS, /* that and what the neighbourhood has learned that it leaves over */
+	CENTRE_NEIGHBOURS_OWN, /* that and what `neighbours_own` adds to `neighbours` */
 	CENTRES
 };
 
@@ -27,9 +27,8 @@ struct centre {
 	uint16_t scored[CENTRES]; /* up to MIX_SCORED_MAX */
 };
 
-/* The candidates; NAN: asleep. median: the network's, NAN without one. */
-void centre_candidates(
-	const float experts[EXPERTS], float mean, float median, float candidates[CENTRES]);
+/* The candidates of a forecast, NAN: asleep. */
+void centre_candidates(const struct pending *pending, float candidates[CENTRES]);
 
 /* An observation y arrived; as mix_score, of every forecast. */
 void centre_score(struct centre *centre, const float candidates[CENTRES], double y, double unit,

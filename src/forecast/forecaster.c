@@ -100,10 +100,11 @@ static void mix_lead(
 						: mix_second(mix, pending->experts, h));
 	pending->median =
 		panel->network_awake ? within_reach(panel->network[h - 1][QUANTILE_MEDIAN]) : NAN;
+	pending->near_median = panel->near_median[h - 1];
 	pending->centre = pending->mean;
 	if (!row->centre)
 		return;
-	centre_candidates(pending->experts, pending->mean, pending->median, candidates);
+	centre_candidates(pending, candidates);
 	pending->centre = (float)centre_mix(&row->centre[h - 1], candidates, h);
 }
 

@@ -17,6 +17,8 @@ static void sleep_all(struct panel *panel, uint32_t horizon) {
 	for (int e = 0; e < EXPERTS; e++)
 		for (uint32_t h = 0; h < horizon; h++)
 			panel->forecasts[e][h] = NAN;
+	for (uint32_t h = 0; h < horizon; h++)
+		panel->near_median[h] = NAN;
 }
 
 static void run_constant(float *forecasts, const struct row *row, double level) {

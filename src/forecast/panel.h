@@ -16,6 +16,8 @@ struct panel {
 	float inputs[KERNEL_STRIDE_MAX];
 	double network[HORIZON_MAX][QUANTILES]; /* the network's quantiles, as the forecasts */
 	bool network_awake;
+	/* The network's median and what the neighbourhood has learned that it leaves over; NAN: asleep. */
+	float near_median[HORIZON_MAX];
 };
 
 /* What the network said of one series. */

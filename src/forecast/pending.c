@@ -56,6 +56,7 @@ void brief_read(const void *from, uint32_t experts, struct pending *ret_pending)
 	*ret_pending = (struct pending){
 		.mean = brief->mean,
 		.median = NAN,
+		.near_median = NAN,
 		.centre = brief->mean,
 		.spread = (double)brief->spread,
 		.assumed = brief->assumed != 0,

@@ -16,6 +16,7 @@ struct pending {
 	float experts[EXPERTS]; /* NAN: asleep */
 	float mean;
 	float median; /* the network's; NAN: none, or not kept */
+	float near_median; /* that with what neighbours add; NAN */
 	float centre; /* of the quantiles */
 	float quantiles[QUANTILES];
 	bool assumed; /* the origin had no value of its own */

@@ -63,7 +63,7 @@ static void score_centre(
 	const struct row *row, struct lead lead, const struct pending *pending, double y) {
 	float candidates[CENTRES];
 	double unit = row->head->unit;
-	centre_candidates(pending->experts, pending->mean, pending->median, candidates);
+	centre_candidates(pending, candidates);
 	centre_score(&row->centre[lead.index], candidates, y, pending->origin.scale / unit,
 		ERROR_MAX * row->scale / unit);
 }

@@ -15,19 +15,16 @@
 
 /* Forecasts of a series in no group: nobody says anything of neighbours. */
 static void speak(float mean, float median, float candidates[CENTRES]) {
-	float experts[EXPERTS];
-	for (int e = 0; e < EXPERTS; e++)
-		experts[e] = NAN;
-	centre_candidates(experts, mean, median, candidates);
+	struct pending pending = { .mean = mean, .median = median, .near_median = NAN };
+	centre_candidates(&pending, candidates);
 }
 
 /* Of a series in a group, whose neighbours add `more`, or `own` with the series' own correction. */
 static void speak_together(float median, float more, float own, float candidates[CENTRES]) {
-	float experts[EXPERTS] = { 0 };
-	experts[EXPERT_ALONE] = 3;
-	experts[EXPERT_NEIGHBOURS] = 3 + more;
-	experts[EXPERT_NEIGHBOURS_OWN] = 3 + own;
-	centre_candidates(experts, median, median, candidates);
+	struct pending pending = { .mean = median, .median = median, .near_median = median + more };
+	pending.experts[EXPERT_NEIGHBOURS] = 3 + more;
+	pending.experts[EXPERT_NEIGHBOURS_OWN] = 3 + own;
+	centre_candidates(&pending, candidates);
 }
 
 /* Exponential errors: the mean 1 errs by 2/e, the median ln 2 by ln 2. */

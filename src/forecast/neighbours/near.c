@@ -34,6 +34,8 @@ struct leftover {
 	double value; /* NAN: nothing to be learned */
 	double pooled; /* what the pool had forecast of it */
 	double limit;
+	/* The same of the network's median, which the pool alone learns from. */
+	double value_of_median, limit_of_median;
 };
 
 static struct leftover leftover_at(const struct row *row, struct lead lead, double label) {
@@ -48,6 +50,9 @@ static struct leftover leftover_at(const struct row *row, struct lead lead, doub
 	left.value = label - alone;
 	left.pooled = isnan(pooled) ? 0 : pooled;
 	left.limit = CLIP * loss / pending.origin.scale;
+	loss = (double)row->centre[lead.index].loss[CENTRE_MEDIAN] * row->head->unit;
+	left.value_of_median = label - (double)pending.median;
+	left.limit_of_median = CLIP * loss / pending.origin.scale;
 	return left;
 }
 
@@ -59,18 +64,27 @@ static void widen(const float inputs[INPUTS], float phi[POOL_INPUTS]) {
 	}
 }
 
+/* Teaches one of the pool's leads what was left over. */
+static void teach_lead(void *pool, uint32_t leads, uint32_t lead, const float phi[POOL_INPUTS],
+	double weight, double value, double limit) {
+	double forecast = pool_forecast(pool, leads, lead, phi);
+	double label = forecast + limited(value - forecast, limit);
+	pool_add_label(pool, leads, lead, phi, weight, label);
+}
+
 /* Teaches the neighbourhood what arrived for the inputs of an earlier tick. */
 static void teach_pool(const struct row *row, void *pool, uint32_t h, const struct leftover *left) {
 	const float *inputs = rls_past_inputs(&row->layout->near, row->near_state, h);
-	uint32_t horizon = row->layout->horizon;
+	uint32_t horizon = row->layout->horizon, leads = neighbourhood_pool_leads(horizon);
 	float phi[POOL_INPUTS];
 	if (!inputs)
 		return;
 	widen(inputs, phi);
-	double forecast = pool_forecast(pool, horizon, h, phi);
-	double label = forecast + limited(left->value - forecast, left->limit);
 	double weight = row->near_weights[(row->tick - h) % horizon];
-	pool_add_label(pool, horizon, h, phi, weight, label);
+	teach_lead(pool, leads, h, phi, weight, left->value, left->limit);
+	if (!isnan(left->value_of_median))
+		teach_lead(pool, leads, horizon + h, phi, weight, left->value_of_median,
+			left->limit_of_median);
 }
 
 /* Counts what neighbours were good for. */
@@ -138,13 +152,17 @@ static bool write_inputs(const struct row *row, const struct near_seat *near,
 
 static void forecast(struct panel *panel, const struct row *row, const void *pool,
 	const float phi[POOL_INPUTS]) {
-	uint32_t horizon = row->layout->horizon;
+	uint32_t horizon = row->layout->horizon, leads = neighbourhood_pool_leads(horizon);
 	for (uint32_t h = 1; h <= horizon; h++) {
 		double alone = (double)panel->forecasts[EXPERT_ALONE][h - 1];
-		double pooled = alone + pool_forecast(pool, horizon, h, phi);
+		double pooled = alone + pool_forecast(pool, leads, h, phi);
 		float *own = &panel->forecasts[EXPERT_NEIGHBOURS_OWN][h - 1];
 		panel->forecasts[EXPERT_NEIGHBOURS][h - 1] = within_reach(pooled);
 		*own = within_reach(pooled + (double)*own);
+		if (panel->network_awake)
+			panel->near_median[h - 1] =
+				within_reach(panel->network[h - 1][QUANTILE_MEDIAN] +
+					     pool_forecast(pool, leads, horizon + h, phi));
 	}
 }
 

@@ -32,7 +32,7 @@ static size_t loadings_size(uint32_t room) {
 size_t neighbourhood_size(uint32_t room, uint32_t horizon) {
 	return aligned(sizeof(struct neighbourhood_head)) +
 	       aligned(room * sizeof(struct board_seat)) + 2 * matrix_size(room) +
-	       loadings_size(room) + aligned(pool_size(horizon));
+	       loadings_size(room) + aligned(pool_size(neighbourhood_pool_leads(horizon)));
 }
 
 void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon) {
@@ -85,7 +85,7 @@ void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *fr
 	copy_matrix(to->levels, more, from->levels, room);
 	copy_matrix(to->changes, more, from->changes, room);
 	memcpy(to->loadings, from->loadings, room * PICTURE_RANK * sizeof(float));
-	memcpy(to->pool, from->pool, pool_size(from->head->horizon));
+	memcpy(to->pool, from->pool, pool_size(neighbourhood_pool_leads(from->head->horizon)));
 }
 
 static uint32_t find_seat(const struct neighbourhood *hood, uint32_t series) {
@@ -171,12 +171,11 @@ static void finish_slot(struct neighbourhood *hood, int64_t slot) {
 	struct neighbourhood_head *head = hood->head;
 	count_slot(hood, slot);
 	picture_follow(hood->loadings, hood->levels, head->room, head->count, hood->work);
-	pool_forget(hood->pool, head->horizon);
+	pool_forget(hood->pool, neighbourhood_pool_leads(head->horizon));
 	head->counted++;
 	if (!choice_is_due(head))
 		return;
-	choose_nearest(
-		hood->seats, hood->candidates, hood->changes, head->room, head->count, slot);
+	choose_nearest(hood->seats, hood->candidates, hood->changes, head->room, head->count, slot);
 	head->chosen = head->counted;
 }
 
@@ -189,7 +188,7 @@ void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at) 
 		from = slot - (BOARD_DEPTH - CHANGE_SPAN - 1);
 	for (; from < slot; from++)
 		finish_slot(hood, from);
-	pool_solve(hood->pool, head->horizon);
+	pool_solve(hood->pool, neighbourhood_pool_leads(head->horizon));
 	head->slot = slot;
 }
 

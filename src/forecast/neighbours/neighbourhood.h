@@ -64,6 +64,11 @@ struct neighbourhood {
 size_t neighbourhood_size(uint32_t room, uint32_t horizon);
 
 /* Makes sense of bytes that are zero, for that room and horizon, or that hold a neighbourhood. */
+/* Leads of the pool: first those of what `alone` leaves over, then of what the network's median does. */
+static inline uint32_t neighbourhood_pool_leads(uint32_t horizon) {
+	return 2 * horizon;
+}
+
 void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon);
 void neighbourhood_open(struct neighbourhood *hood, void *bytes);
 

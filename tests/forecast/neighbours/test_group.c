@@ -4,6 +4,8 @@
 #include "error.h"
 #include "random.h"
 #include "registry.h"
+#include "xlstm/file.h"
+#include "xlstm/model.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -30,13 +32,15 @@ struct bed {
 	double errors[MEMBERS][HORIZON]; /* sums of absolute errors after WARM */
 	double values[TICKS][MEMBERS];
 	int absent; /* the first ones, of which no reading comes */
+	struct xlstm_model *model; /* NULL: no network */
+	double median_errors[MEMBERS]; /* as errors, of the medians */
 };
 
 static void bed_open_with(struct bed *bed, const char *group, bool blind) {
 	struct registry_limits limits = registry_limits_default();
 	struct clock_options clock = clock_options_default();
 	struct forecast_options options;
-	struct engine_options engine_options = { 0 };
+	struct engine_options engine_options = { .model = bed->model };
 	clock.step_ms = STEP_MS;
 	forecast_options_init(&options);
 	options.horizon = HORIZON;
@@ -44,6 +48,7 @@ static void bed_open_with(struct bed *bed, const char *group, bool blind) {
 	strcpy(options.group, group);
 	options.blind = blind;
 	memset(bed->errors, 0, sizeof(bed->errors));
+	memset(bed->median_errors, 0, sizeof(bed->median_errors));
 	assert_int_equal(registry_create(&bed->registry, &limits, 1), 0);
 	assert_int_equal(engine_create(&bed->engine, &engine_options), 0);
 	assert_int_equal(batch_create(&bed->batch, 64), 0);
@@ -102,9 +107,12 @@ static void keep(void *user, struct detector *detector, uint32_t channel, const 
 		if (bed->detectors[d] != detector)
 			continue;
 		memcpy(bed->forecasts[d], forecast->mean, sizeof(bed->forecasts[d]));
-		for (int h = 0; h < HORIZON && t >= WARM && t + h + 1 < TICKS; h++)
-			bed->errors[d][h] +=
-				fabs((double)forecast->mean[h] - bed->values[t + h + 1][d]);
+		const float *medians = forecast->quantiles + QUANTILE_MEDIAN * HORIZON;
+		for (int h = 0; h < HORIZON && t >= WARM && t + h + 1 < TICKS; h++) {
+			double x = bed->values[t + h + 1][d];
+			bed->errors[d][h] += fabs((double)forecast->mean[h] - x);
+			bed->median_errors[d] += fabs((double)medians[h] - x);
+		}
 	}
 }
 
@@ -170,6 +178,28 @@ static void who_sees_what_is_coming_tells(void **state) {
 	make_road(bed);
 	compare(bed, 2, MEMBERS, &alone, &grouped);
 	assert_true(grouped < 0.8 * alone);
+}
+
+/* With a network the quantiles lie around a mix of their own. */
+static void medians_gain_as_means_do(void **state) {
+	struct bed *bed = *state;
+	struct xlstm_weights *weights;
+	double alone = 0, grouped = 0;
+	assert_int_equal(xlstm_weights_open(&weights, MODEL, NULL), 0);
+	assert_int_equal(xlstm_model_create(&bed->model, weights), 0);
+	xlstm_weights_destroy(weights);
+	make_road(bed);
+	for (int together = 0; together < 2; together++) {
+		bed_open(bed, together ? "road" : "");
+		feed_all(bed);
+		for (int d = 2; d < MEMBERS; d++)
+			*(together ? &grouped : &alone) += bed->median_errors[d];
+		bed_close(bed);
+	}
+	xlstm_model_unref(bed->model);
+	assert_true(grouped < 0.8 * alone);
+	/* Errors are normal here: mean and median are the same thing. */
+	assert_true(grouped < 1.03 * error_of(bed, 2, MEMBERS));
 }
 
 static void strangers_cost_next_to_nothing(void **state) {
@@ -561,6 +591,7 @@ static void components_are_what_depends_on_each_other(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_sees_what_is_coming_tells, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(medians_gain_as_means_do, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(strangers_cost_next_to_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_stuck_neighbour_poisons_nobody, set_up, tear_down),
