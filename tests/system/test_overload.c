@@ -94,7 +94,7 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	process_preload(&process, PRELOAD_SYSTEM);
 	process_start(&process);
 	await_subscribed(&peer);
-	fault_arm(process.fault, FAULT_WRITE, 1, FAULT_FOR_EVER, FAULT_DELAY, 400);
+	fault_arm(process.fault, FAULT_WRITE, 1, FAULT_FOR_EVER, FAULT_DELAY, 250);
 	for (int i = 0; i < 60; i++)
 		publish_minute();
 	await_overload(true);

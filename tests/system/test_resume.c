@@ -61,7 +61,7 @@
 /* A life lasts no longer than this after it has been fed, milliseconds. */
 #define LIFE_MS 1500
 
-static unsigned kills = 15, seed = 1;
+static unsigned kills = SANITIZED ? 6 : 15, seed = 1;
 static struct process undisturbed;
 
 /* Minutes that are over when what is compared begins. */
