@@ -280,6 +280,30 @@ static void the_order_within_a_batch_does_not_matter(void **state) {
 	free(other);
 }
 
+/* Positions say who may see whom; where all may, who stands where changes nothing, were it all wrong. */
+static void positions_do_not_choose_within_a_neighbourhood(void **state) {
+	struct bed *bed = *state, *other = calloc(1, sizeof(*other));
+	struct random random;
+	random_init(&random, 14);
+	make_road(bed);
+	make_road(other);
+	bed_open(bed, "road");
+	bed_open(other, "road");
+	for (int d = 0; d < MEMBERS; d++) {
+		struct place place = { 1e6 * random_normal(&random), 1e6 * random_normal(&random),
+			1e6 * random_normal(&random) };
+		engine_place(other->engine, other->detectors[d], &place);
+	}
+	for (int t = 0; t < WARM; t++) {
+		feed(bed, t, 1);
+		feed(other, t, 1);
+	}
+	assert_memory_equal(bed->forecasts, other->forecasts, sizeof(bed->forecasts));
+	bed_close(bed);
+	bed_close(other);
+	free(other);
+}
+
 /* Rows and neighbourhoods go to another engine; the detectors' clocks are simply used further. */
 static void hand_over(struct bed *bed, struct engine *to) {
 	for (size_t i = 0; i < engine_neighbourhoods(bed->engine); i++) {
@@ -602,6 +626,8 @@ int main(void) {
 			a_neighbour_gone_mad_poisons_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_order_within_a_batch_does_not_matter, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			positions_do_not_choose_within_a_neighbourhood, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_saved_group_goes_on_bit_for_bit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
