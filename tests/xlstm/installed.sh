@@ -11,11 +11,11 @@ shift 2
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-DESTDIR=$folder/root meson install -C "$build" --no-rebuild --tags devel,runtime >"$folder/log" ||
+DESTDIR=$folder/stage meson install -C "$build" --no-rebuild --tags devel,runtime >"$folder/log" ||
 	{ cat "$folder/log"; exit 1; }
-pc=$(find "$folder/root" -name xlstm.pc)
-export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$folder/root"
-libraries=$folder/root$(PKG_CONFIG_SYSROOT_DIR= pkg-config --variable=libdir xlstm)
+pc=$(find "$folder/stage" -name xlstm.pc)
+export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$folder/stage"
+libraries=$folder/stage$(PKG_CONFIG_SYSROOT_DIR= pkg-config --variable=libdir xlstm)
 
 # A block of the page: of the language $1, from the first line that begins with $2.
 block() {
@@ -64,7 +64,7 @@ cmp shared/waves.safetensors static/waves.safetensors
 
 nm -D --defined-only "$libraries/libxlstm.so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
 	grep -v '^__\(odr_\)\?asan' | sort >"$folder/exported"
-cat "$folder"/root/*/*/include/xlstm/*.h "$folder"/root/*/include/xlstm/*.h 2>/dev/null |
+cat "$folder"/stage/*/*/include/xlstm/*.h "$folder"/stage/*/include/xlstm/*.h 2>/dev/null |
 	grep -v '^ \*\|^/\*\|^	 *\*' | grep -o '\<xlstm_[a-z0-9_]*(' | tr -d '(' | sort -u \
 	>"$folder/declared"
 diff "$folder/declared" "$folder/exported"

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Neighbours in the network, through the whole engine: the weights that ship, with a pooling of
  * random weights, or one that starts. */
-#include "engine.h"
+#include "road.h"
+
 #include "random.h"
-#include "registry.h"
 #include "xlstm/file.h"
 #include "xlstm/pool.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #define HORIZON 3
 #define MEMBERS 5
-#define STEP_MS 60000
 #define TICKS   60
 #define KEYS    16
 
@@ -53,15 +47,6 @@ static struct xlstm_model *model_of(enum xlstm_pool pool, double size) {
 	return model;
 }
 
-static struct forecast_options options_of(const char *group) {
-	struct forecast_options options;
-	forecast_options_init(&options);
-	options.horizon = HORIZON;
-	options.season_max = 50;
-	strcpy(options.group, group);
-	return options;
-}
-
 static struct engine *engine_of(enum xlstm_pool pool, double size) {
 	struct engine_options options = { .model = model_of(pool, size) };
 	struct engine *engine;
@@ -73,22 +58,11 @@ static struct engine *engine_of(enum xlstm_pool pool, double size) {
 static struct road *road_open(const char *group, enum xlstm_pool pool, double size) {
 	struct road *road = calloc(1, sizeof(*road));
 	struct registry_limits limits = registry_limits_default();
-	struct clock_options clock = clock_options_default();
-	struct forecast_options options = options_of(group);
-	clock.step_ms = STEP_MS;
+	struct forecast_options options = road_options(group, HORIZON);
 	assert_int_equal(registry_create(&road->registry, &limits, 1), 0);
 	assert_int_equal(batch_create(&road->batch, 64), 0);
 	road->engine = engine_of(pool, size);
-	for (int d = 0; d < MEMBERS; d++) {
-		char name[16];
-		uint32_t channel;
-		snprintf(name, sizeof(name), "road%d", d);
-		registry_find_or_add_detector(
-			road->registry, span_text(name), &clock, &road->detectors[d]);
-		registry_find_or_add_channel(
-			road->registry, road->detectors[d], SPAN("speed"), SPAN_EMPTY, &channel);
-		assert_int_equal(engine_add(road->engine, road->detectors[d], &options), 0);
-	}
+	road_add(road->registry, road->engine, road->detectors, MEMBERS, &options);
 	return road;
 }
 
@@ -178,7 +152,7 @@ static void the_order_within_a_batch_does_not_matter(void **state) {
 
 /* Rows and neighbourhood go to another engine in the middle; the detectors' clocks go on. */
 static void hand_over(struct road *road, struct engine *to) {
-	struct forecast_options options = options_of("road");
+	struct forecast_options options = road_options("road", HORIZON);
 	for (size_t i = 0; i < engine_neighbourhoods(road->engine); i++) {
 		size_t size = engine_neighbourhood_size(road->engine, i);
 		void *bytes = malloc(size);
