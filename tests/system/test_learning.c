@@ -151,6 +151,22 @@ static void await_paused(bool paused) {
 	assert_int_equal(found, paused);
 }
 
+/* Lessons that there are once half a day of a detector's minutes has been worked off. */
+static double lessons_after(const char *topic) {
+	for (int i = 0; i < 12; i++)
+		pupil_publish_hour((const char *const[]){ topic, NULL }, &minute);
+	json_decref(ask("flush", ""));
+	double before, ticks = 0, lessons;
+	do {
+		json_t *stats = await_json(&peer, "xlstm/main/stats");
+		before = ticks;
+		ticks = json_number_at(stats, "ticks");
+		lessons = json_number_at(stats, "learning.lessons");
+		json_decref(stats);
+	} while (ticks == 0 || ticks > before);
+	return lessons;
+}
+
 static void a_pause_and_a_flag_outlive_a_kill(void **state) {
 	(void)state;
 	expect_answer("pause_learning", "{\"paused\":true}", "ok");
@@ -166,6 +182,9 @@ static void a_pause_and_a_flag_outlive_a_kill(void **state) {
 	await_paused(true);
 	expect_answer("pause_learning", "{\"paused\":false}", "ok");
 	await_paused(false);
+	assert_true(lessons_after("plant/a") == 0);
+	expect_answer("flag", "{\"detector\":\"a\",\"flagged\":false}", "ok");
+	assert_true(lessons_after("plant/a") > 0);
 }
 
 static void a_reload_pauses_learning(void **state) {
