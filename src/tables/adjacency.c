@@ -31,26 +31,27 @@ struct columns {
 	int from, to, weight;
 };
 
-static int grow(void *items, size_t *room, size_t count, size_t size) {
-	void **slot = items;
+/* The items with room for one more, where they may have moved to; NULL without memory, then they stay. */
+static void *with_room(void *items, size_t *room, size_t count, size_t size) {
 	if (count < *room)
-		return 0;
+		return items;
 	size_t more = *room ? 2 * *room : 256;
-	void *larger = realloc(*slot, more * size);
-	if (!larger)
-		return -ENOMEM;
-	*slot = larger;
-	*room = more;
-	return 0;
+	void *larger = realloc(items, more * size);
+	if (larger)
+		*room = more;
+	return larger;
 }
 
 /* The index of a name, a new one if need be. */
 static int index_of(struct adjacency *adjacency, struct span name, uint32_t *ret_index) {
 	if (table_find(adjacency->by_name, name, ret_index))
 		return 0;
-	int r = grow(&adjacency->names, &adjacency->names_room, adjacency->names_count,
-		sizeof(*adjacency->names));
-	struct span copy = r == 0 ? arena_copy(&adjacency->bytes, name) : SPAN_EMPTY;
+	struct span *names = with_room(
+		adjacency->names, &adjacency->names_room, adjacency->names_count, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	adjacency->names = names;
+	struct span copy = arena_copy(&adjacency->bytes, name);
 	if (!copy.data)
 		return -ENOMEM;
 	*ret_index = (uint32_t)adjacency->names_count;
@@ -65,11 +66,13 @@ static int add_edge(struct adjacency *adjacency, struct span from, struct span t
 		r = index_of(adjacency, to, &edge.to);
 	if (r < 0 || edge.from == edge.to || edge.weight == 0)
 		return r;
-	r = grow(&adjacency->edges, &adjacency->edges_room, adjacency->edges_count,
-		sizeof(*adjacency->edges));
-	if (r == 0)
-		adjacency->edges[adjacency->edges_count++] = edge;
-	return r;
+	struct edge *edges = with_room(
+		adjacency->edges, &adjacency->edges_room, adjacency->edges_count, sizeof(*edges));
+	if (!edges)
+		return -ENOMEM;
+	adjacency->edges = edges;
+	edges[adjacency->edges_count++] = edge;
+	return 0;
 }
 
 static int take_row(
