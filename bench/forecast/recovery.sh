@@ -6,6 +6,8 @@
 # deviation.
 #
 #   recovery.sh XLSTMCTL MODEL
+#
+# SEEDS: so many series of each kind (3), and their means.
 set -eu
 xlstmctl=$1
 model=$2
@@ -65,12 +67,22 @@ compare() {
 		"$(hours --model none --experts rls)"
 }
 
+# Series of one kind: what it is called, shift, period.
+compare_all() {
+	for seed in $(seq "${SEEDS:-3}"); do
+		make "$2" "$3" "$seed" >"$folder/in.csv"
+		compare "$1, seed $seed"
+	done | tee "$folder/lines"
+	# Who never comes back counts for the thousand hours that were looked at.
+	awk -v kind="$1" '{
+		mix += $(NF - 1) == "-" ? 1000 : $(NF - 1)
+		rls += $NF == "-" ? 1000 : $NF
+	} END { printf "%-34s %6.0f %6.0f\n", kind ", mean", mix / NR, rls / NR }' "$folder/lines"
+}
+
 printf '%-34s %6s %6s\n' '' mix rls
-for seed in 1 2 3; do
-	make 8 24 $seed >"$folder/in.csv"
-	compare "level + 8, seed $seed"
-	make 0 30 $seed >"$folder/in.csv"
-	compare "period 24 to 30, seed $seed"
-done
+compare_all "level + 8" 8 24
+compare_all "level - 3" -3 24
+compare_all "period 24 to 30" 0 30
 shifted >"$folder/in.csv"
 compare "ETTh1 oil temperature + 17"
