@@ -22,6 +22,10 @@
  * Nothing behind the inbox waits for a timer: at most one batch is in flight and the next one fills while
  * it runs. Nothing grows without bound: while there is no room ahead, mail stays in the inbox, and
  * a full inbox holds the broker back.
+ *
+ * Work that is behind for long is done without what only costs: of a detector that catches up nobody
+ * waits for the forecasts but the last, so while the daemon is overloaded the others are made, since
+ * what is learned depends on them, but neither written nor stored.
  */
 
 /* Messages that one turn of the loop reads at the most, so that lanes never wait long for it. */
@@ -33,6 +37,9 @@
 
 /* Readings that wait for a batch at the most before mail has to wait. */
 #define WAITING_MAX 4000
+
+/* So many that the daemon counts as behind. */
+#define BEHIND_MIN (WAITING_MAX / 4)
 
 int64_t app_now(void) {
 	struct timespec now;
@@ -88,6 +95,20 @@ void app_take_mail(struct app *app) {
 			return;
 		read_mail(app, &mail);
 	}
+}
+
+static void note_backlog(struct app *app) {
+	if (registry_waiting(app->registry) < BEHIND_MIN)
+		app->behind_ms = TIME_NONE;
+	else if (app->behind_ms == TIME_NONE)
+		app->behind_ms = app_clock(app);
+}
+
+bool app_is_overloaded(const struct app *app) {
+	int64_t patience_ms = app->config->limits.backlog;
+
+	return patience_ms > 0 && app->behind_ms != TIME_NONE &&
+	       app_clock(app) - app->behind_ms >= patience_ms;
 }
 
 bool app_has_mail(const struct app *app) {
@@ -147,6 +168,7 @@ void app_step_done(struct app *app) {
 }
 
 void app_start_lanes(struct app *app) {
+	note_backlog(app);
 	start_step(app);
 	if (app->engine)
 		app_train(app);

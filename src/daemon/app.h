@@ -48,6 +48,7 @@ struct app_counters {
 	uint64_t ticks;
 	uint64_t batches;
 	uint64_t forecasts;
+	uint64_t forecasts_shed; /* of these: neither stored nor published */
 	uint64_t anomalies;
 	uint64_t stale; /* series told to be */
 	uint64_t requests;
@@ -72,7 +73,7 @@ struct stats_before {
 
 /* As of the last look, once a second. */
 struct health {
-	uint64_t unstored, shed;
+	uint64_t unstored, shed, forecasts_shed;
 	int64_t clocks_apart_ms; /* wall clock minus the loop's */
 	bool looked;
 };
@@ -108,6 +109,7 @@ struct app {
 	struct span mail; /* taken from the inbox, not yet read */
 	struct reading_list readings; /* of the message being read */
 	uint64_t sequence; /* of the reading accepted last, see roster.h */
+	int64_t behind_ms; /* since when many readings have waited, loop's clock; TIME_NONE: they do not */
 
 	/* Known. */
 	struct store *store; /* until the writer has it */
@@ -169,6 +171,9 @@ bool app_has_mail(const struct app *app);
 
 /* Tells the journal up to where mail has been read, before it is committed. */
 void app_note_input(struct app *app);
+
+/* Whether more comes than can be worked off, so that forecasts which nobody waits for are left out. */
+bool app_is_overloaded(const struct app *app);
 
 /* Starts what is due on each idle lane. */
 void app_start_lanes(struct app *app);

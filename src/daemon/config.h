@@ -110,6 +110,7 @@ struct config_limits {
 	int64_t future;
 	int64_t past; /* 0: any */
 	uint32_t batch;
+	int64_t backlog; /* 0: for ever */
 	uint64_t memory; /* 0: no limit */
 };
 

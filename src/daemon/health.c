@@ -42,8 +42,13 @@ static void look_at_database(struct app *app) {
 static void look_at_load(struct app *app) {
 	uint64_t shed = rise(inbox_counters(app->inbox).shed, &app->health.shed);
 
+	uint64_t forecasts = rise(app->counters.forecasts_shed, &app->health.forecasts_shed);
+
 	if (shed > 0)
 		troubles_meet(&app->troubles, TROUBLE_OVERLOAD, "messages dropped", shed);
+	if (app_is_overloaded(app) || forecasts > 0)
+		troubles_meet(&app->troubles, TROUBLE_BACKLOG,
+			"forecasts that newer readings overtake are shed", forecasts);
 }
 
 static int64_t monotonic_ms(void) {

@@ -302,6 +302,11 @@ static const struct key keys[] = {
 	{ .section = "limits", .name = "batch", .type = KEY_COUNT,
 		.at = AT(limits.batch), .initial = "256", .min = 1, .max = 4096,
 		.help = "Detectors that step together at the most." },
+	{ .section = "limits", .name = "backlog", .type = KEY_DURATION, .reload = true,
+		.at = AT(limits.backlog), .initial = "5s", .min = 100, .max = DAY,
+		.zero = "never",
+		.help = "How long a thousand readings may wait for their forecasts; after that those "
+			"forecasts that newer readings have overtaken are neither stored nor published." },
 	{ .section = "limits", .name = "memory", .type = KEY_BYTES,
 		.at = AT(limits.memory), .initial = "1G", .min = MIB, .max = 4096 * GIB,
 		.zero = "none",

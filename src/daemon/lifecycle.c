@@ -242,6 +242,7 @@ int app_run(struct config *config, const char *config_path, bool verbose) {
 		.config_path = config_path,
 		.verbose = verbose,
 		.started_ms = app_now(),
+		.behind_ms = TIME_NONE,
 	};
 
 	signal(SIGPIPE, SIG_IGN);

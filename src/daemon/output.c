@@ -10,10 +10,14 @@
 /* Above this an observation lies outside the range that was predicted for it. */
 #define ANOMALY_LIMIT 1.0
 
+/* What is older than this is history that was fed in: it is worked off whole, and stored. */
+#define HISTORY_MS (60 * 60 * 1000)
+
 /* What app_apply passes through the engine. */
 struct output {
 	struct app *app;
 	enum app_output mode;
+	bool overloaded;
 	int64_t now_ms;
 };
 
@@ -52,13 +56,18 @@ static void publish_forecast(
 		publish(app, SPAN("forecast"), series, &mail);
 }
 
-/* Keeps the bytes that were published, for requests and for when the sensor falls silent, and the
- * range predicted for the next observation. */
+/* Keeps the bytes that were published, for requests and for when the sensor falls silent. */
 static void remember(struct app *app, const struct forecast *forecast, struct span json) {
 	struct series_slot *slot = &app->roster.series[forecast->series];
 
 	text_reset(&slot->forecast);
 	text_add(&slot->forecast, json);
+}
+
+/* Keeps the range predicted for the next observation. */
+static void remember_range(struct app *app, const struct forecast *forecast) {
+	struct series_slot *slot = &app->roster.series[forecast->series];
+
 	slot->range_ms = forecast->issued_ms + forecast->step_ms;
 	slot->low = (double)forecast->quantiles[0];
 	slot->high = (double)forecast->quantiles[(QUANTILES - 1) * forecast->horizon];
@@ -144,8 +153,35 @@ static void note_lag(struct output *output, const struct detector *detector) {
 		app->lag.max_ms = lag_ms;
 }
 
+/* A newer tick of the detector waits already: nobody waits for this forecast. */
+static bool is_to_be_shed(
+	const struct output *output, const struct tick *tick, const struct forecast *forecast) {
+	return output->overloaded && !tick->newest &&
+	       output->now_ms - forecast->issued_ms < HISTORY_MS;
+}
+
 /* While a detector catches up, only its last forecast is news; the others are history, and those
  * made inside a gap are not even that. */
+static void write_and_send(struct output *output, struct detector *detector,
+	const struct tick *tick, const struct forecast *forecast, const struct wire_names *names) {
+	struct app *app = output->app;
+
+	text_reset(&app->json);
+	wire_write_forecast(&app->json, forecast, names);
+	if (text_failed(&app->json))
+		return;
+
+	struct span json = text_span(&app->json);
+	remember(app, forecast, json);
+	if (output->mode != APP_SILENT && app->config->store.forecasts != CONFIG_FORECASTS_OFF &&
+		(tick->newest || !isnan(forecast->observed)))
+		store_forecast(app, forecast, json);
+	if (output->mode == APP_PUBLISH && tick->newest) {
+		publish_forecast(app, names->series, json, forecast->horizon, forecast->step_ms);
+		note_lag(output, detector);
+	}
+}
+
 static void put_out(void *user, struct detector *detector, uint32_t channel,
 	const struct tick *tick, const struct forecast *forecast) {
 	struct output *output = user;
@@ -156,25 +192,15 @@ static void put_out(void *user, struct detector *detector, uint32_t channel,
 	app->counters.forecasts++;
 	if (is_anomaly(forecast))
 		tell_anomaly(output, forecast, &names);
-
-	text_reset(&app->json);
-	wire_write_forecast(&app->json, forecast, &names);
-	if (text_failed(&app->json))
-		return;
-
-	struct span json = text_span(&app->json);
-	remember(app, forecast, json);
-	if (output->mode != APP_SILENT && app->config->store.forecasts != CONFIG_FORECASTS_OFF &&
-		(tick->newest || !isnan(forecast->observed)))
-		store_forecast(app, forecast, json);
-	if (output->mode == APP_PUBLISH && tick->newest) {
-		publish_forecast(app, names.series, json, forecast->horizon, forecast->step_ms);
-		note_lag(output, detector);
-	}
+	remember_range(app, forecast);
+	if (is_to_be_shed(output, tick, forecast))
+		app->counters.forecasts_shed++;
+	else
+		write_and_send(output, detector, tick, forecast, &names);
 }
 
 void app_apply(struct app *app, enum app_output mode) {
-	struct output output = { app, mode, app_now() };
+	struct output output = { app, mode, app_is_overloaded(app), app_now() };
 
 	app->counters.batches++;
 	engine_apply(app->engine, app->step.batch, put_out, &output);

@@ -62,6 +62,7 @@ static void add_counters(const struct app *app, struct text *to) {
 	ADD_FIELDS(to, { "messages", counters->messages }, { "bytes", counters->bytes },
 		{ "readings", counters->readings }, { "ticks", counters->ticks },
 		{ "batches", counters->batches }, { "forecasts", counters->forecasts },
+		{ "forecasts_shed", counters->forecasts_shed },
 		{ "anomalies", counters->anomalies }, { "stale", counters->stale },
 		{ "requests", counters->requests }, { "own", counters->own },
 		{ "unused", unused_readings(app) },

@@ -17,6 +17,7 @@ enum trouble {
 	TROUBLE_HOUSEKEEPING, /* old rows can't be deleted */
 	TROUBLE_UNSTORED, /* rows are left out because the database has failed for long */
 	TROUBLE_OVERLOAD, /* messages are dropped */
+	TROUBLE_BACKLOG, /* readings have waited for long: forecasts are left out */
 	TROUBLE_CLOCK, /* the wall clock has stepped */
 	TROUBLES
 };

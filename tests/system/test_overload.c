@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "compare.h"
 #include "scene.h"
 #include "timing.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,13 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* More comes than can be worked off: the broker is held back; a message that finds no room for a second is
- * dropped and counted, and everything else is stored. */
-#define BEGIN 1700000040
+/* More comes than can be worked off: forecasts that newer readings overtake are shed; the broker is held back; a
+ * message that finds no room for a second is dropped and counted, and everything else is stored. */
+#define BEGIN INT64_C(1700000040000)
+
+/* Milliseconds. */
+#define MINUTE 60000
 
 /* Messages that tell how fast the machine is. */
 #define TRIAL 30
@@ -27,7 +33,9 @@
 /* Two journals and two outboxes of 16 MB each, the inbox, and some. */
 #define GROWTH_MAX (80 << 20)
 
-static int minute; /* of those published in this test */
+/* Of those published in this test: how many, when the first was made, and how far apart they are. */
+static int minute;
+static int64_t first_ms, step_ms;
 
 /* Of the flood; "test_overload 60" for a minute. */
 static int seconds = 4;
@@ -38,15 +46,23 @@ static void publish_minute(void) {
 
 	for (int i = 0; i < DETECTORS; i++)
 		length += snprintf(payload + length, sizeof(payload) - (size_t)length,
-			"m,detector=d%d value=%d %d000000000\n", i, (i + minute) % 11,
-			BEGIN + 60 * minute);
+			"m,detector=d%d value=%d %" PRId64 "000000\n", i, (i + minute) % 11,
+			first_ms + minute * step_ms);
 	peer_publish(&peer, "flood", payload, (size_t)length, 1, false);
 	minute++;
 }
 
-#define SOURCE                                                                                     \
+#define SOURCE_OF(step)                                                                            \
 	"[source flood]\ntopic = flood\nformat = line-protocol\ndetector = {detector}\n"           \
-	"channels = value\nstep = 60s\n"
+	"channels = value\nstep = " step "\n"
+#define SOURCE  SOURCE_OF("60s")
+#define NETWORK "[forecast]\nmodel = " MODELS "/base-2.safetensors\n"
+
+static void begin(int64_t at_ms, int64_t apart_ms) {
+	minute = 0;
+	first_ms = at_ms;
+	step_ms = apart_ms;
+}
 
 /* The statistics of now, not those that have waited to be read. */
 static void skip_old_news(void) {
@@ -54,27 +70,28 @@ static void skip_old_news(void) {
 		continue;
 }
 
-static bool tells_of_overload(const json_t *stats) {
+/* Whether this trouble is told, and what it has cost. */
+static bool tells_of(const json_t *stats, const char *name, const char *cost) {
 	json_t *trouble;
 	size_t i;
 
 	json_array_foreach(json_object_get(stats, "troubles"), i, trouble) {
-		const char *name = json_string_value(json_object_get(trouble, "name"));
+		const char *told = json_string_value(json_object_get(trouble, "name"));
 
-		if (strcmp(name, "overload") == 0)
-			return json_number_at(trouble, "messages") > 0;
+		if (strcmp(told, name) == 0)
+			return json_number_at(trouble, cost) > 0;
 	}
 	return false;
 }
 
-static void await_overload(bool expected) {
+static void await_trouble(const char *name, const char *cost, bool expected) {
 	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	bool told;
 
 	do {
 		json_t *stats = await_json(&peer, "xlstm/main/stats");
 
-		told = tells_of_overload(stats);
+		told = tells_of(stats, name, cost);
 		json_decref(stats);
 	} while (told != expected && now_ms() < deadline_ms);
 	assert_int_equal(told, expected);
@@ -85,7 +102,7 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	char expected[32];
 
 	(void)state;
-	minute = 0;
+	begin(BEGIN, MINUTE);
 	system_broker(&broker, &(struct broker_options){ .lines = "max_queued_messages 100000" });
 	process_create(
 		&process, &broker, "[mqtt]\ninbox = 64k\n[forecast]\nenabled = off\n" SOURCE);
@@ -97,7 +114,7 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	fault_arm(process.fault, FAULT_WRITE, 1, FAULT_FOR_EVER, FAULT_DELAY, 250);
 	for (int i = 0; i < 60; i++)
 		publish_minute();
-	await_overload(true);
+	await_trouble("overload", "messages", true);
 	fault_heal(process.fault);
 	await_subscribed(&peer);
 	skip_old_news();
@@ -111,13 +128,13 @@ static void what_finds_no_room_is_dropped_and_counted(void **state) {
 	json_decref(await_stats(&peer, "refused.overflow", shed));
 	snprintf(expected, sizeof(expected), "%.0f", DETECTORS * (minute - shed));
 	process_await_query(&process, "SELECT count(*) FROM reading", expected);
-	await_overload(false);
+	await_trouble("overload", "messages", false);
 	process_stop(&process);
 }
 
 /* What one look at the statistics tells. */
 struct look {
-	double ticks, resident, readings, messages;
+	double ticks, resident, readings, messages, forecasts, forecasts_shed;
 };
 
 static struct look look(void) {
@@ -128,6 +145,8 @@ static struct look look(void) {
 		.resident = json_number_at(stats, "memory.resident"),
 		.readings = json_number_at(stats, "readings"),
 		.messages = json_number_at(stats, "messages"),
+		.forecasts = json_number_at(stats, "forecasts"),
+		.forecasts_shed = json_number_at(stats, "forecasts_shed"),
 	};
 
 	json_decref(stats);
@@ -186,11 +205,9 @@ static void ten_times_too_much_work_is_held_back(void **state) {
 	char expected[32];
 
 	(void)state;
-	minute = 0;
+	begin(BEGIN, MINUTE);
 	system_broker(&broker, &(struct broker_options){ .lines = "max_queued_messages 20" });
-	process_create(&process, &broker,
-		"[mqtt]\ninbox = 64k\n[forecast]\nmodel = " MODELS "/base-2.safetensors\n" SOURCE
-		"horizon = 24\n");
+	process_create(&process, &broker, "[mqtt]\ninbox = 64k\n" NETWORK SOURCE "horizon = 24\n");
 	peer_connect(&peer, broker.port);
 	peer_subscribe(&peer, "xlstm/main/#", 0);
 	process_start(&process);
@@ -215,10 +232,99 @@ static void ten_times_too_much_work_is_held_back(void **state) {
 	process_stop(&process);
 }
 
+/* Of the messages of now. */
+#define STEP_MS 100
+
+static void start_again(const char *backlog, struct process *fed) {
+	char configuration[512];
+
+	snprintf(configuration, sizeof(configuration),
+		"[limits]\nbacklog = %s\nfuture = 1h\n" NETWORK "%s", backlog,
+		SOURCE_OF("100ms") "horizon = 24\n");
+	process_create(fed, &broker, configuration);
+	process_start(fed);
+	await_subscribed(&peer);
+}
+
+/* Publishes so many and waits until they are worked off. Seconds that it took. */
+static double work_off(int messages) {
+	int64_t start_ms = now_ms();
+
+	while (minute < messages)
+		publish_minute();
+	do
+		continue;
+	while (look().ticks < messages * DETECTORS);
+	return (double)(now_ms() - start_ms) / 1e3;
+}
+
+/* What it was fed is in the database, and of each detector the forecast of now. */
+static void assert_stored(const struct process *fed, int messages, double forecasts) {
+	char expected[64];
+
+	snprintf(expected, sizeof(expected), "%d|%.0f|%d", messages * DETECTORS, forecasts,
+		DETECTORS);
+	process_await_query(fed,
+		"SELECT (SELECT count(*) FROM reading), (SELECT count(*) FROM forecast),"
+		" (SELECT count(*) FROM forecast WHERE issued_ms = (SELECT max(time_ms) FROM "
+		"reading))",
+		expected);
+}
+
+/* On a slow machine the end may be too short to save every state, so there are two. */
+static void stop_whole(struct process *fed) {
+	process_stop(fed);
+	process_start(fed);
+	process_stop(fed);
+}
+
+/* One is fed at its pace for as long as it likes, the other one sheds: it stores fewer forecasts, those that
+ * were overtaken, but all readings, and has learned the same, bit for bit. */
+static void forecasts_that_are_overtaken_are_shed_and_nothing_else(void **state) {
+	static struct process patient;
+	int64_t now = (int64_t)time(NULL) * 1000;
+
+	(void)state;
+	system_broker(&broker, &(struct broker_options){ .lines = "max_queued_messages 100000" });
+	peer_connect(&peer, broker.port);
+	peer_subscribe(&peer, "xlstm/main/#", 0);
+
+	begin(now - 1800 * 1000, STEP_MS);
+	start_again("never", &patient);
+	double rate = measure_rate();
+	int messages = minute + (int)(rate * seconds);
+	double patient_s = work_off(messages);
+	struct look after = look();
+	assert_true(after.forecasts_shed == 0);
+	assert_stored(&patient, messages, messages * DETECTORS);
+	stop_whole(&patient);
+
+	begin(now - 1800 * 1000, STEP_MS);
+	start_again("100ms", &process);
+	double shedding_s = work_off(messages);
+	after = look();
+	print_message(
+		"%d messages of %d readings at once: worked off in %.1f s, and in %.1f s with "
+		"%.0f of %.0f forecasts shed\n",
+		messages, DETECTORS, patient_s, shedding_s, after.forecasts_shed, after.forecasts);
+	assert_true(after.forecasts_shed > 0);
+	assert_true(process_logged(&process, "trouble begins: backlog"));
+	assert_stored(&process, messages, after.forecasts - after.forecasts_shed);
+	await_trouble("backlog", "forecasts", false);
+	stop_whole(&process);
+
+	assert_true(compare_rows(&patient, &process, LEARNED) == 0);
+	assert_true(compare_rows(&patient, &process, OF_SERIES("time_ms, value", "reading")) == 0);
+	assert_true(compare_rows(&patient, &process,
+			    OF_SERIES("time_ms, value, low, high", "anomaly")) == 0);
+	process_finish(&patient);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, scene_close)
 
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
+		TEST(forecasts_that_are_overtaken_are_shed_and_nothing_else),
 		TEST(ten_times_too_much_work_is_held_back),
 		TEST(what_finds_no_room_is_dropped_and_counted),
 	};
