@@ -67,6 +67,7 @@ static int restore_detector(void *user, const struct detector_row *row) {
 	slot->latitude = row->latitude;
 	slot->longitude = row->longitude;
 	slot->stored_step_ms = row->step_ms;
+	slot->heard_ms = app->started_ms; /* patience with it begins anew */
 	slot->rebuild = source != SOURCE_NONE;
 	slot->stateless = slot->rebuild;
 	recovery->detectors++;
@@ -384,6 +385,19 @@ static int restore_flags(struct recovery *recovery) {
 	return r;
 }
 
+/* What nothing has been replayed of was published before: it is what a request asks for, and what is told to
+ * be stale if the sensor stays silent. */
+static int restore_forecast(void *user, const struct forecast_row *row) {
+	struct recovery *recovery = user;
+	struct series_slot *slot = roster_series(&recovery->app->roster, row->series);
+
+	if (!slot)
+		return -ENOMEM;
+	if (slot->forecast.length == 0)
+		text_add(&slot->forecast, row->json);
+	return text_failed(&slot->forecast) ? -ENOMEM : 0;
+}
+
 static int restore(struct recovery *recovery) {
 	struct store *store = recovery->store;
 
@@ -413,7 +427,9 @@ static int restore(struct recovery *recovery) {
 		r = store_each_waiting_whole(store, note_whole, recovery);
 	if (r == 0)
 		r = replay_all_later(recovery);
-	return r == 0 ? rebuild_all(recovery) : r;
+	if (r == 0)
+		r = rebuild_all(recovery);
+	return r == 0 ? store_each_latest_forecast(store, restore_forecast, recovery) : r;
 }
 
 int app_recover(struct app *app, struct store *store) {

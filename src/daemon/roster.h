@@ -20,7 +20,7 @@ struct detector_slot {
 	uint64_t sequence; /* of the last reading or, in a group, batch; 0: none yet */
 	uint64_t saved; /* sequence contained in the stored state */
 	bool saved_waiting; /* which holds ticks that had not stepped */
-	int64_t heard_ms; /* arrival of the last reading, wall clock; TIME_NONE: not since start */
+	int64_t heard_ms; /* arrival of the last reading, or the start, wall clock; TIME_NONE: neither */
 	int64_t stored_step_ms; /* as the database knows it */
 	double latitude, longitude; /* NAN: unknown */
 	struct text model; /* name of its own weights, "" while they are those shipped or shared */

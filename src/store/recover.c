@@ -228,6 +228,29 @@ int store_each_past_reading(struct store *store, uint32_t detector, uint32_t lat
 		&(struct reading_visit){ visit, NULL, user });
 }
 
+struct forecast_visit {
+	int (*visit)(void *user, const struct forecast_row *row);
+	void *user;
+};
+
+static int visit_forecast(sqlite3_stmt *s, void *context) {
+	const struct forecast_visit *visit = context;
+	struct forecast_row row = {
+		.series = (uint32_t)sqlite3_column_int64(s, 0),
+		.json = column_text(s, 1),
+	};
+
+	return visit->visit(visit->user, &row);
+}
+
+int store_each_latest_forecast(
+	struct store *store, int (*visit)(void *user, const struct forecast_row *row), void *user) {
+	return each_row(store,
+		"SELECT s.id,f.json FROM series s JOIN forecast f ON f.id="
+		"(SELECT id FROM forecast WHERE series=s.id ORDER BY issued_ms DESC LIMIT 1)",
+		NULL, visit_forecast, &(struct forecast_visit){ visit, user });
+}
+
 static int take_integer(sqlite3_stmt *s, void *context) {
 	*(uint64_t *)context = (uint64_t)sqlite3_column_int64(s, 0);
 	return 0;

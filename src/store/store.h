@@ -145,6 +145,10 @@ int store_each_waiting_whole(
 int store_each_past_reading(struct store *store, uint32_t detector, uint32_t latest,
 	int (*visit)(void *user, const struct reading_row *row), void *user);
 
+/* The latest forecast of each series that has one; series and json of the row alone are filled. */
+int store_each_latest_forecast(
+	struct store *store, int (*visit)(void *user, const struct forecast_row *row), void *user);
+
 /* What journal_floor said last; 0 if never. */
 int store_floor(struct store *store, uint64_t *ret_sequence);
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -365,6 +366,32 @@ static void the_latest_past_readings_of_a_detector_come_in_the_order_of_time(voi
 	text_finish(&text);
 }
 
+static int write_forecast(void *user, const struct forecast_row *row) {
+	struct span issued = SPAN("\"issued\":");
+	const char *at = memmem(row->json.data, row->json.length, issued.data, issued.length);
+
+	assert_non_null(at);
+	text_add_format(user, "%u:%ld ", row->series, strtol(at + issued.length, NULL, 10));
+	return 0;
+}
+
+static void the_latest_forecast_of_each_series_is_recovered(void **state) {
+	struct fixture *fixture = *state;
+	struct journal *journal = &fixture->journal;
+	struct text text = { 0 };
+
+	fixture_add_pump(journal, 1);
+	fixture_add_pump(journal, 2);
+	fixture_add_forecast(journal, 1, 120000, 1);
+	fixture_add_forecast(journal, 1, 60000, 2);
+	fixture_add_forecast(journal, 4, 180000, 3);
+	fixture_commit(fixture->store, journal);
+	assert_int_equal(store_each_latest_forecast(fixture->store, write_forecast, &text), 0);
+	text_add_char(&text, '\0');
+	assert_string_equal(text.data, "1:120 4:180 ");
+	text_finish(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(detectors_and_series_are_recovered),
@@ -379,6 +406,7 @@ int main(void) {
 		OPEN_TEST(who_has_no_history_but_what_waits_is_known),
 		OPEN_TEST(the_position_of_the_input_is_committed_with_what_came_of_it),
 		OPEN_TEST(the_latest_past_readings_of_a_detector_come_in_the_order_of_time),
+		OPEN_TEST(the_latest_forecast_of_each_series_is_recovered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,24 +183,47 @@ static void a_reader_is_never_in_the_way_nor_we_in_his(void **state) {
 	process_stop(&process);
 }
 
-static void a_silent_sensor_is_told_to_be_stale_once(void **state) {
-	(void)state;
-	process_configure(&process, &broker,
-		"[forecast]\nstale_after = 2\n[source fast]\ntopic = fast/{detector}/{channel}\n"
-		"step = 1s\nhorizon = 2\n");
+#define FAST "[source fast]\ntopic = fast/{detector}/{channel}\nstep = 1s\nhorizon = 2\n"
+
+static void start_with(const char *configuration) {
+	process_configure(&process, &broker, configuration);
 	process_start(&process);
 	await_subscribed(&peer);
+}
+
+/* The next forecast of a fast sensor, whose status must be this; when it was made. */
+static double await_status(const char *topic, const char *expected) {
+	json_t *forecast = await_json(&peer, topic);
+	double issued = json_number_at(forecast, "issued");
+
+	assert_string_equal(json_string_value(json_object_get(forecast, "status")), expected);
+	json_decref(forecast);
+	return issued;
+}
+
+static void a_silent_sensor_is_told_to_be_stale_once(void **state) {
+	(void)state;
+	start_with("[forecast]\nstale_after = 2\n" FAST);
 	publish_text(&peer, "fast/f/x", "1");
-	json_t *forecast = await_json(&peer, "xlstm/forecast/f/x");
-	assert_string_equal(json_string_value(json_object_get(forecast, "status")), "warming");
-	json_decref(forecast);
-	forecast = await_json(&peer, "xlstm/forecast/f/x");
-	assert_string_equal(json_string_value(json_object_get(forecast, "status")), "stale");
-	json_decref(forecast);
+	await_status("xlstm/forecast/f/x", "warming");
+	await_status("xlstm/forecast/f/x", "stale");
 	publish_text(&peer, "fast/f/x", "2");
-	forecast = await_json(&peer, "xlstm/forecast/f/x");
-	assert_string_not_equal(json_string_value(json_object_get(forecast, "status")), "stale");
-	json_decref(forecast);
+	await_status("xlstm/forecast/f/x", "warming");
+	process_stop(&process);
+}
+
+/* It has said something before, and nothing since: what is told is what was published then. */
+static void a_sensor_that_falls_silent_over_a_restart_is_told_to_be_stale(void **state) {
+	(void)state;
+	start_with("[forecast]\nstale_after = 100000\n" FAST);
+	publish_text(&peer, "fast/g/x", "3");
+	double issued = await_status("xlstm/forecast/g/x", "warming");
+	process_stop(&process);
+	start_with("[forecast]\nstale_after = 2\n" FAST);
+	assert_true(await_status("xlstm/forecast/g/x", "stale") == issued);
+	process_kill(&process);
+	start_with("[forecast]\nstale_after = 2\n" FAST);
+	assert_true(await_status("xlstm/forecast/g/x", "stale") == issued);
 	process_stop(&process);
 }
 
@@ -213,6 +236,7 @@ int main(void) {
 		cmocka_unit_test(a_broker_that_goes_comes_back),
 		cmocka_unit_test(a_reader_is_never_in_the_way_nor_we_in_his),
 		cmocka_unit_test(a_silent_sensor_is_told_to_be_stale_once),
+		cmocka_unit_test(a_sensor_that_falls_silent_over_a_restart_is_told_to_be_stale),
 	};
 
 	return cmocka_run_group_tests(tests, start, scene_close);
