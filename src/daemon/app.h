@@ -37,7 +37,8 @@
  *   request.c   questions over MQTT
  *   stats.c     counters and lags
  *   discovery.c Home Assistant
- *   lifecycle.c start, signals, reload, end
+ *   reload.c    another configuration
+ *   lifecycle.c start, signals, end
  */
 
 /* Counted since the start. */
@@ -331,6 +332,11 @@ void app_publish_info(struct app *app);
 /* Announces a detector, or all of them, to Home Assistant if that is switched on. */
 void app_announce(struct app *app, const struct detector *detector);
 void app_announce_all(struct app *app);
+
+/* --- reload.c */
+
+/* Reads the configuration again. False, with everything as it was, if it has a mistake. */
+bool app_reload(struct app *app);
 
 /* --- lifecycle.c */
 

@@ -392,118 +392,6 @@ int config_load(const char *path, struct text *problems, struct config **ret_con
 	return r;
 }
 
-/* Names the sources of one configuration that the other one lacks or, if asked for, has otherwise. */
-static void keep_sources(const struct config *config, const struct config *other, bool differing,
-	struct text *kept) {
-	const struct named *sources = named_of(SPAN(SECTION_SOURCE));
-
-	for (size_t i = 0; i < config->source_count; i++) {
-		const struct config_name *source = named_item(config, sources, i);
-		const struct config_name *same =
-			named_find(other, sources, span_text(source->name));
-
-		if (same && (!differing || named_equal(sources, source, same, true)))
-			continue;
-		text_add_format(kept, "%s[source %s]", kept->length > 0 ? ", " : "", source->name);
-	}
-}
-
-/* Takes a key over if it differs and may, or names it. Returns how many were taken over, or -ENOMEM. */
-static int reload_key(const struct key *key, void *now, const void *then, struct text *kept) {
-	if (keys_equal(key, now, then))
-		return 0;
-	if (key->reload) {
-		int r = keys_copy(key, now, then);
-		return r < 0 ? r : 1;
-	}
-	if (kept)
-		text_add_format(
-			kept, "%s[%s] %s", kept->length > 0 ? ", " : "", key->section, key->name);
-	return 0;
-}
-
-/* The keys of a source that may change. */
-static int reload_source(struct config_name *source, const struct config_name *fresh) {
-	size_t count;
-	int taken = 0;
-	const struct key *keys = keys_all(&count);
-
-	for (size_t i = 0; i < count && taken >= 0; i++) {
-		if (strcmp(keys[i].section, SECTION_SOURCE) != 0)
-			continue;
-		int r = reload_key(&keys[i], (char *)source + keys[i].at,
-			(const char *)fresh + keys[i].at, NULL);
-		taken = r < 0 ? r : taken + r;
-	}
-	return taken;
-}
-
-static int reload_sources(struct config *config, const struct config *fresh) {
-	const struct named *sources = named_of(SPAN(SECTION_SOURCE));
-	int taken = 0;
-
-	for (size_t i = 0; i < config->source_count && taken >= 0; i++) {
-		struct config_name *source = named_item(config, sources, i);
-		const struct config_name *same =
-			named_find(fresh, sources, span_text(source->name));
-		int r = same ? reload_source(source, same) : 0;
-
-		taken = r < 0 ? r : taken + r;
-	}
-	return taken;
-}
-
-/* Groups that are new or different, and those that are gone. */
-static int count_changed_groups(const struct config *config, const struct config *fresh) {
-	const struct named *groups = named_of(SPAN(SECTION_GROUP));
-	int changed = 0;
-
-	for (size_t i = 0; i < fresh->group_count; i++) {
-		const struct config_name *group = named_item(fresh, groups, i);
-		const struct config_name *before =
-			named_find(config, groups, span_text(group->name));
-
-		changed += !before || !named_equal(groups, group, before, false);
-	}
-	for (size_t i = 0; i < config->group_count; i++)
-		changed +=
-			!named_find(fresh, groups, span_text(named_item(config, groups, i)->name));
-	return changed;
-}
-
-static int reload_groups(struct config *config, const struct config *fresh) {
-	int changed = count_changed_groups(config, fresh);
-	int r = changed > 0 ? named_take_over(config, fresh, named_of(SPAN(SECTION_GROUP))) : 0;
-
-	return r < 0 ? r : changed;
-}
-
-static int reload_keys(struct config *config, const struct config *fresh, struct text *kept) {
-	size_t count;
-	int taken = 0;
-	const struct key *keys = keys_all(&count);
-
-	for (size_t i = 0; i < count && taken >= 0; i++) {
-		if (named_of(span_text(keys[i].section)))
-			continue;
-		int r = reload_key(&keys[i], (char *)config + keys[i].at,
-			(const char *)fresh + keys[i].at, kept);
-		taken = r < 0 ? r : taken + r;
-	}
-	return taken;
-}
-
-int config_reload(struct config *config, const struct config *fresh, struct text *kept) {
-	int keys = reload_keys(config, fresh, kept);
-	if (keys < 0)
-		return keys;
-	keep_sources(config, fresh, true, kept);
-	keep_sources(fresh, config, false, kept);
-	int sources = reload_sources(config, fresh);
-	int groups = sources < 0 ? sources : reload_groups(config, fresh);
-	return groups < 0 ? groups : keys + sources + groups;
-}
-
 static void print_section(const char *section, const void *from, struct text *out) {
 	size_t count;
 	const struct key *keys = keys_all(&count);
@@ -521,6 +409,8 @@ static void print_named(const struct config *config, const struct named *named, 
 	for (size_t i = 0; i < named_count(config, named); i++) {
 		const struct config_name *item = named_item(config, named, i);
 
+		if (item->gone)
+			continue;
 		text_add_format(out, "\n[%s %s]\n", named->section, item->name);
 		print_section(named->section, item, out);
 	}

@@ -118,6 +118,7 @@ struct config_limits {
 struct config_name {
 	char *name;
 	unsigned line; /* of its heading, for messages */
+	bool gone; /* a reload has not found it: a source hears nothing, its detectors go on */
 };
 
 struct config_group {
@@ -177,10 +178,14 @@ int config_create(struct config **ret_config);
 void config_destroy(struct config *config);
 
 /* Copies from `fresh` the keys that may change while the daemon runs and appends the names of those
- * that differ but may not to `kept`, separated by ", ": other keys, and sources that are new, gone
- * or different. Groups are those of `fresh`. Returns how many keys and sections were taken over, or
- * -ENOMEM. */
-int config_reload(struct config *config, const struct config *fresh, struct text *kept);
+ * that differ but may not to `kept`, separated by ", ". Sources and groups are those of `fresh`, but for
+ * the keys of a source that may not change; sources that it lacks stay behind them, as gone. Returns how
+ * many keys and sections were taken over, or -ENOMEM and the sections are as before. `fresh` then holds
+ * what was there before, which lives as long as it. */
+int config_reload(struct config *config, struct config *fresh, struct text *kept);
+
+/* The sections of the two as they were before a reload. */
+void config_swap_sections(struct config *config, struct config *fresh);
 
 /* Every key with its value, as a file that gives the same configuration. */
 void config_print(const struct config *config, struct text *out);

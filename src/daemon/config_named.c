@@ -99,13 +99,13 @@ void named_clear(struct config *config, const struct named *named) {
 	set_items(config, named, NULL, 0);
 }
 
-bool named_equal(const struct named *named, const struct config_name *a,
-	const struct config_name *b, bool fixed) {
+bool named_equal(
+	const struct named *named, const struct config_name *a, const struct config_name *b) {
 	size_t count;
 	const struct key *keys = keys_all(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].section, named->section) == 0 && !(fixed && keys[i].reload) &&
+		if (strcmp(keys[i].section, named->section) == 0 &&
 			!keys_equal(&keys[i], (const char *)a + keys[i].at,
 				(const char *)b + keys[i].at))
 			return false;
@@ -113,7 +113,7 @@ bool named_equal(const struct named *named, const struct config_name *a,
 	return true;
 }
 
-static int copy_item(
+struct config_name *named_add_copy(
 	struct config *config, const struct named *named, const struct config_name *from) {
 	size_t count;
 	const struct key *keys = keys_all(&count);
@@ -125,16 +125,16 @@ static int copy_item(
 			r = keys_copy(&keys[i], (char *)item + keys[i].at,
 				(const char *)from + keys[i].at);
 	}
-	if (r == 0)
-		item->line = from->line;
-	return r;
+	if (r < 0)
+		return NULL;
+	item->line = from->line;
+	return item;
 }
 
-int named_take_over(struct config *config, const struct config *from, const struct named *named) {
-	int r = 0;
+void named_swap(struct config *a, struct config *b, const struct named *named) {
+	char *items = items_of(a, named);
+	size_t count = named_count(a, named);
 
-	named_clear(config, named);
-	for (size_t i = 0; i < named_count(from, named) && r == 0; i++)
-		r = copy_item(config, named, named_item(from, named, i));
-	return r;
+	set_items(a, named, items_of(b, named), named_count(b, named));
+	set_items(b, named, items, count);
 }

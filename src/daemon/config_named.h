@@ -32,11 +32,15 @@ struct config_name *named_add(struct config *config, const struct named *named, 
 /* Frees all items of a kind. */
 void named_clear(struct config *config, const struct named *named);
 
-/* Whether two items agree in their keys; of those that may not change on reload if `fixed`. */
-bool named_equal(const struct named *named, const struct config_name *a,
-	const struct config_name *b, bool fixed);
+/* Whether two items agree in their keys. */
+bool named_equal(
+	const struct named *named, const struct config_name *a, const struct config_name *b);
 
-/* Makes the items of a kind those of another configuration. 0 or -ENOMEM, and some are there. */
-int named_take_over(struct config *config, const struct config *from, const struct named *named);
+/* Adds a copy of an item of another configuration; NULL: no memory. */
+struct config_name *named_add_copy(
+	struct config *config, const struct named *named, const struct config_name *from);
+
+/* Exchanges the items of a kind between two configurations. */
+void named_swap(struct config *a, struct config *b, const struct named *named);
 
 #endif

@@ -39,15 +39,17 @@ static void regroup(struct app *app, struct detector_slot *slot) {
 	app_journal_slot(app, slot);
 }
 
-/* Which sources are in another group now. */
+/* Which sources are in another group now, or have other guards. */
 static void regroup_source(struct app *app, uint32_t source) {
 	struct app_source *at = &app->sources.items[source];
 	struct forecast_options options;
 
 	if (config_forecast_options(app->config, at->config, &options) < 0 ||
-		strcmp(options.group, at->forecast.group) == 0)
+		(strcmp(options.group, at->forecast.group) == 0 &&
+			memcmp(&options.guards, &at->forecast.guards, sizeof(options.guards)) == 0))
 		return;
 	memcpy(at->forecast.group, options.group, sizeof(options.group));
+	at->forecast.guards = options.guards;
 	for (uint32_t id = 1; id <= registry_last_detector_id(app->registry); id++) {
 		struct detector_slot *slot = used_slot(app, id);
 

@@ -314,11 +314,12 @@ static const struct key keys[] = {
 			"forecast." },
 
 	{ .section = SECTION_SOURCE, .name = "topic", .type = KEY_TEXT,
-		.at = AT_SOURCE(topic), .initial = "", .required = true,
+		.at = AT_SOURCE(topic), .initial = "", .required = true, .reload = true,
 		.help = "Topic of the readings, with placeholders for one level each: "
 			"plant/{site}/{detector}/{channel}." },
 	{ .section = SECTION_SOURCE, .name = "format", .type = KEY_CHOICE,
 		.at = AT_SOURCE(format), .initial = "auto", .choices = format_words,
+		.reload = true,
 		.help = "How a payload is written; auto looks at each one." },
 	{ .section = SECTION_SOURCE, .name = "step", .type = KEY_DURATION,
 		.at = AT_SOURCE(step), .initial = "auto", .min = 1, .max = YEAR, .zero = "auto",
@@ -331,24 +332,24 @@ static const struct key keys[] = {
 		.at = AT_SOURCE(season), .inherits = "season",
 		.help = "Periods after which a series repeats itself." },
 	{ .section = SECTION_SOURCE, .name = "channels", .type = KEY_LIST,
-		.at = AT_SOURCE(channels), .initial = "",
+		.at = AT_SOURCE(channels), .initial = "", .reload = true,
 		.help = "Fields of a payload that are channels, name = field under another name; "
 			"all numbers if empty." },
 	{ .section = SECTION_SOURCE, .name = "detector", .type = KEY_TEXT,
-		.at = AT_SOURCE(detector), .initial = "",
+		.at = AT_SOURCE(detector), .initial = "", .reload = true,
 		.help = "The detector's name, made of placeholders and fields: {site}/{device}. If "
 			"empty {detector}, or without it all placeholders but {channel}, joined "
 			"by slashes." },
 	{ .section = SECTION_SOURCE, .name = "time", .type = KEY_TEXT,
-		.at = AT_SOURCE(time), .initial = "",
+		.at = AT_SOURCE(time), .initial = "", .reload = true,
 		.help = "Field that holds the time of a reading; arrival takes none from messages. "
 			"If empty, the usual names are tried; without a time its arrival "
 			"counts." },
 	{ .section = SECTION_SOURCE, .name = "unit", .type = KEY_TEXT,
-		.at = AT_SOURCE(unit), .initial = "",
+		.at = AT_SOURCE(unit), .initial = "", .reload = true,
 		.help = "Unit of the values; what the payload says if empty." },
 	{ .section = SECTION_SOURCE, .name = "position", .type = KEY_LIST,
-		.at = AT_SOURCE(position), .initial = "",
+		.at = AT_SOURCE(position), .initial = "", .reload = true,
 		.help = "Two fields that hold the detector's latitude and longitude: lat, lon." },
 	{ .section = SECTION_SOURCE, .name = "group", .type = KEY_TEXT,
 		.at = AT_SOURCE(group), .initial = "", .reload = true,
@@ -360,19 +361,20 @@ static const struct key keys[] = {
 		.help = "How much is kept of a series." },
 	{ .section = SECTION_SOURCE, .name = "anomaly_side", .type = KEY_CHOICE,
 		.at = AT_SOURCE(anomaly_side), .initial = "both", .choices = side_words,
+		.reload = true,
 		.help = "Which side of the predicted range counts as an anomaly: above, below, or "
 			"both." },
 	{ .section = SECTION_SOURCE, .name = "anomaly_least", .type = KEY_LIST,
-		.at = AT_SOURCE(anomaly_least), .initial = "",
+		.at = AT_SOURCE(anomaly_least), .initial = "", .reload = true,
 		.help = "Smallest distance from the median forecast that counts as an anomaly, in "
 			"the unit of the readings, as a percentage of the median, or both: 0.5, "
 			"10%." },
 	{ .section = SECTION_SOURCE, .name = "range", .type = KEY_LIST,
-		.at = AT_SOURCE(range), .initial = "",
+		.at = AT_SOURCE(range), .initial = "", .reload = true,
 		.help = "What the sensor can measure: 0, 100, or - for a side without a limit. "
 			"Other values are anomalies and count as missing." },
 	{ .section = SECTION_SOURCE, .name = "clip", .type = KEY_SWITCH,
-		.at = AT_SOURCE(clip), .initial = "on",
+		.at = AT_SOURCE(clip), .initial = "on", .reload = true,
 		.help = "Whether forecasts are limited to the range." },
 	{ .section = SECTION_SOURCE, .name = "instances", .type = KEY_CHOICE,
 		.at = AT_SOURCE(instances), .initial = "shared", .choices = instances_words,
@@ -387,7 +389,7 @@ static const struct key keys[] = {
 		.help = "How long a period waits for readings that arrive out of order. Forecasts "
 			"wait as long; none forecasts at once." },
 	{ .section = SECTION_SOURCE, .name = "qos", .type = KEY_COUNT,
-		.at = AT_SOURCE(qos), .initial = "1", .min = 0, .max = 2,
+		.at = AT_SOURCE(qos), .initial = "1", .min = 0, .max = 2, .reload = true,
 		.help = "Quality of service of the subscription." },
 
 	{ .section = SECTION_GROUP, .name = "positions", .type = KEY_TEXT,

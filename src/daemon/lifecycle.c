@@ -109,53 +109,14 @@ static void on_terminate(uv_signal_t *handle, int number) {
 	uv_stop(&app->loop);
 }
 
-static void apply_reload(struct app *app) {
-	struct writer_options options = setup_writer_options(app);
-
-	log_set_level(app->verbose ? LOG_LEVEL_DEBUG : (enum log_level)app->config->daemon.log);
-	writer_set_options(&app->writer, &options);
-	app_set_pause(app);
-	start_timers(app);
-	app_publish_info(app);
-}
-
-static void reload(struct app *app, struct text *problems, struct text *kept) {
-	struct config *fresh;
-	struct group_tables groups;
-
-	int r = config_load(app->config_path, problems, &fresh);
-	if (r < 0) {
-		log_error("configuration not reloaded: %s\n%.*s", error_text(r),
-			SPAN_PRINT(text_span(problems)));
-		return;
-	}
-	r = group_tables_load(&groups, fresh, problems);
-	if (r == 0)
-		r = config_reload(app->config, fresh, kept);
-	config_destroy(fresh);
-	if (r < 0) {
-		group_tables_finish(&groups);
-		log_error("configuration not reloaded: %s\n%.*s", error_text(r),
-			SPAN_PRINT(text_span(problems)));
-		return;
-	}
-	app_reload_groups(app, &groups);
-	log_notice("configuration reloaded, %d keys changed", r);
-	if (kept->length > 0)
-		log_warning("these have changed, too, but need a restart: %.*s",
-			SPAN_PRINT(text_span(kept)));
-	apply_reload(app);
-}
-
 static void on_hangup(uv_signal_t *handle, int number) {
-	struct text problems = { 0 }, kept = { 0 };
+	struct app *app = handle->data;
 
 	(void)number;
 	notify_reloading();
-	reload(handle->data, &problems, &kept);
+	if (app_reload(app))
+		start_timers(app);
 	notify_ready();
-	text_finish(&problems);
-	text_finish(&kept);
 }
 
 static void init_handles(struct app *app) {

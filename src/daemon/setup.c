@@ -146,24 +146,11 @@ static int subscribe_requests(struct app *app) {
 	return r;
 }
 
-static int subscribe_source(struct app *app, const struct app_source *source) {
-	struct span filter = wire_source_filter(source->wire);
-	char *text = strndup(filter.data, filter.length);
-	if (!text)
-		return -ENOMEM;
-
-	int r = mqtt_subscribe(app->publisher.mqtt, text, (int)source->config->qos);
-	free(text);
-	return r;
-}
-
 /* What is added first is subscribed to last: who gets an answer knows that we hear readings. */
 static int subscribe_all(struct app *app) {
 	int r = subscribe_requests(app);
 
-	for (uint32_t i = 0; i < app->sources.count && r == 0; i++)
-		r = subscribe_source(app, &app->sources.items[i]);
-	return r;
+	return r < 0 ? r : sources_subscribe(&app->sources, NULL, app->publisher.mqtt);
 }
 
 /* Before any thread of ours: the client clears the environment of what would mislead Paho. */

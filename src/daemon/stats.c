@@ -255,7 +255,7 @@ void app_write_info(struct app *app, struct text *to) {
 	text_add(to, SPAN(",\"model\":"));
 	text_add_json_string(to, text_span(&app->model));
 	text_add_format(to, ",\"config\":\"%08" PRIx32 "\",\"sources\":[", config_digest(app));
-	for (uint32_t i = 0; i < app->sources.count; i++) {
+	for (uint32_t i = 0; i < app->sources.count && app->sources.items[i].wire; i++) {
 		if (i > 0)
 			text_add_char(to, ',');
 		text_add_json_string(to, span_text(app->sources.items[i].config->heading.name));

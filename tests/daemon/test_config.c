@@ -256,8 +256,31 @@ static void groups_are_named_once(void **state) {
 			"f:7: unknown key position in [group]; did you mean positions?\n");
 }
 
-static void a_reload_takes_groups_over(void **state) {
+/* The names of the sources in their order, those that are gone in brackets. */
+static void assert_sources(const char *expected) {
+	struct text names = { 0 };
+
+	for (size_t i = 0; i < config->source_count; i++) {
+		const struct config_name *source = &config->sources[i].heading;
+
+		text_add_format(
+			&names, source->gone ? "%s(%s)" : "%s%s", i > 0 ? " " : "", source->name);
+	}
+	text_add_char(&names, '\0');
+	assert_string_equal(names.data, expected);
+	text_finish(&names);
+}
+
+static int reload(const char *text, struct text *kept) {
 	struct config *fresh;
+
+	assert_int_equal(config_parse(span_text(text), "f", &problems, &fresh), 0);
+	int changed = config_reload(config, fresh, kept);
+	config_destroy(fresh);
+	return changed;
+}
+
+static void a_reload_takes_groups_over(void **state) {
 	struct text kept = { 0 };
 	static const char after[] = "[source a]\ntopic = a\ngroup = river\nhorizon = 7\n"
 				    "[group river]\npositions = r.csv\n[group same]\n";
@@ -265,38 +288,59 @@ static void a_reload_takes_groups_over(void **state) {
 	(void)state;
 	assert_parses("[source a]\ntopic = a\ngroup = road\n[group road]\npositions = x\n"
 		      "[group same]\n");
-	assert_int_equal(config_parse(span_text(after), "f", &problems, &fresh), 0);
-	assert_int_equal(config_reload(config, fresh, &kept), 3);
+	assert_int_equal(reload(after, &kept), 3);
 	assert_string_equal(config->sources[0].group, "river");
 	assert_int_equal(config->sources[0].horizon, 24);
 	assert_int_equal(config->group_count, 2);
 	assert_string_equal(config->groups[0].positions, "r.csv");
-	assert_true(span_equal(text_span(&kept), SPAN("[source a]")));
-	config_destroy(fresh);
+	assert_true(span_equal(text_span(&kept), SPAN("[source a] horizon")));
 	text_finish(&kept);
 }
 
 static void a_reload_takes_what_may_change_and_names_the_rest(void **state) {
-	struct config *fresh = NULL;
 	struct text kept = { 0 };
 
 	(void)state;
-	assert_parses("[source same]\ntopic = s/{detector}\n[source other]\ntopic = o/{detector}\n"
-		      "[source gone]\ntopic = g/{detector}\n");
-	assert_int_equal(config_parse(SPAN("[daemon]\nlog = debug\ninstance = x\n[store]\n"
-					   "keep_readings = 2d\n[mqtt]\nuser = u\n"
-					   "[source new]\ntopic = n/{detector}\n"
-					   "[source same]\ntopic = s/{detector}\n"
-					   "[source other]\ntopic = o/{detector}\nqos = 0\n"),
-				 "f", &problems, &fresh),
-		0);
-	assert_int_equal(config_reload(config, fresh, &kept), 2);
-	config_destroy(fresh);
+	assert_parses("[source same]\ntopic = s/{detector}\n[source gone]\ntopic = g/{detector}\n"
+		      "[source other]\ntopic = o/{detector}\nstep = 5s\n");
+	assert_int_equal(reload("[daemon]\nlog = debug\ninstance = x\n[store]\n"
+				"keep_readings = 2d\n[mqtt]\nuser = u\n"
+				"[source new]\ntopic = n/{detector}\n"
+				"[source same]\ntopic = s/{detector}\n"
+				"[source other]\ntopic = p/{detector}\nqos = 0\n"
+				"step = 7s\nlateness = 1s\n",
+				 &kept),
+		5);
 	assert_int_equal(config->store.keep_readings, 2 * 86400000);
 	assert_string_equal(config->daemon.instance, "main");
 	text_add_char(&kept, '\0');
 	assert_string_equal(kept.data,
-		"[daemon] instance, [mqtt] user, [source other], [source gone], [source new]");
+		"[daemon] instance, [mqtt] user, [source other] step, [source other] lateness");
+	text_finish(&kept);
+	assert_sources("new same other (gone)");
+	assert_string_equal(config->sources[2].topic, "p/{detector}");
+	assert_int_equal(config->sources[2].step, 5000);
+	assert_int_equal(config->sources[2].lateness, 0);
+}
+
+/* A source that comes back has what its detectors were made for. */
+static void a_source_that_is_gone_may_come_back(void **state) {
+	struct text kept = { 0 };
+
+	(void)state;
+	assert_parses("[source a]\ntopic = a\nhorizon = 3\n[source b]\ntopic = b\n");
+	assert_int_equal(reload("[source b]\ntopic = b\n", &kept), 1);
+	assert_sources("b (a)");
+	assert_int_equal(reload("[source b]\ntopic = b\n", &kept), 0);
+	assert_sources("b (a)");
+	text_reset(&problems);
+	config_print(config, &problems);
+	assert_null(memmem(problems.data, problems.length, "[source a]", 10));
+	assert_int_equal(reload("[source a]\ntopic = c\n[source b]\ntopic = b\n", &kept), 1);
+	assert_sources("a b");
+	assert_string_equal(config->sources[0].topic, "c");
+	assert_int_equal(config->sources[0].horizon, 3);
+	assert_true(span_equal(text_span(&kept), SPAN("[source a] horizon")));
 	text_finish(&kept);
 }
 
@@ -325,6 +369,7 @@ int main(void) {
 		UNIT(keys_that_need_each_other_are_checked),
 		UNIT(what_is_printed_parses_to_the_same),
 		UNIT(a_reload_takes_what_may_change_and_names_the_rest),
+		UNIT(a_source_that_is_gone_may_come_back),
 		UNIT(groups_have_names_and_files),
 		UNIT(groups_are_named_once),
 		UNIT(a_reload_takes_groups_over),
