@@ -280,8 +280,8 @@ void app_set_pause(struct app *app);
 void app_pause_learning(struct app *app, bool paused);
 int app_flag(struct app *app, const struct detector *detector, bool flagged);
 
-/* Flags a detector as it was. 0, or an error of the store. */
-int app_load_flag(struct app *app, struct store *store, const struct detector *detector);
+/* Flags detectors as they were. 0, or an error of the store. */
+int app_load_flags(struct app *app, struct store *store);
 
 /* Finds the versions in the database and puts the one in use there to use. 0, or an error of the
  * store. */

@@ -371,20 +371,6 @@ static int rebuild_all(struct recovery *recovery) {
 	return r;
 }
 
-/* Before anything is replayed, which is not learned from then. */
-static int restore_flags(struct recovery *recovery) {
-	struct app *app = recovery->app;
-	int r = 0;
-
-	for (uint32_t id = 1; id < app->roster.detector_capacity && r == 0; id++) {
-		const struct detector_slot *slot = slot_at(app, id);
-
-		if (slot && slot->source != SOURCE_NONE)
-			r = app_load_flag(app, recovery->store, slot->detector);
-	}
-	return r;
-}
-
 /* What nothing has been replayed of was published before: it is what a request asks for, and what is told to
  * be stale if the sensor stays silent. */
 static int restore_forecast(void *user, const struct forecast_row *row) {
@@ -422,7 +408,8 @@ static int restore(struct recovery *recovery) {
 	if (r == 0)
 		r = store_each_state(store, restore_state, recovery);
 	if (r == 0)
-		r = restore_flags(recovery);
+		r = app_load_flags(
+			recovery->app, store); /* what is replayed then is not learned from */
 	if (r == 0)
 		r = store_each_waiting_whole(store, note_whole, recovery);
 	if (r == 0)

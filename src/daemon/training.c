@@ -49,6 +49,8 @@ static void set_text(struct text *text, struct span to) {
 }
 
 /* Of `meta`. */
+#define FLAGGED "flagged"
+
 static void write_key(struct span what, const struct detector *detector, struct text *to) {
 	text_add(to, what);
 	if (!detector)
@@ -240,7 +242,7 @@ void app_pause_learning(struct app *app, bool paused) {
 int app_flag(struct app *app, const struct detector *detector, bool flagged) {
 	int r = engine_flag(app->engine, detector, flagged);
 	if (r == 0)
-		note_meta(app, SPAN("flagged"), detector, flagged ? SPAN("1") : SPAN("0"));
+		note_meta(app, SPAN(FLAGGED), detector, flagged ? SPAN("1") : SPAN("0"));
 	return r;
 }
 
@@ -336,26 +338,28 @@ static int load_champion(struct app *app, struct store *store, const struct dete
 	return r == -ENOMEM ? r : 0;
 }
 
-/* What note_meta wrote; false if it never did. */
-static int read_switch(
-	struct store *store, struct span what, const struct detector *detector, bool *ret_on) {
-	struct text key = { 0 }, value = { 0 };
+static int load_pause(struct app *app, struct store *store) {
+	struct text value = { 0 };
 
-	write_key(what, detector, &key);
-	int r = text_failed(&key) ? -ENOMEM : store_meta(store, text_span(&key), &value);
-	*ret_on = r == 0 && span_equal(text_span(&value), SPAN("1"));
-	text_finish(&key);
+	int r = store_meta(store, SPAN("paused"), &value);
+	app->training.paused = r == 0 && span_equal(text_span(&value), SPAN("1"));
 	text_finish(&value);
 	return r == E_NOT_FOUND ? 0 : r;
 }
 
-int app_load_flag(struct app *app, struct store *store, const struct detector *detector) {
-	bool flagged;
+static int load_flag(void *user, const struct meta_row *row) {
+	struct app *app = user;
+	size_t before = strlen(FLAGGED) + 1;
+	struct span name = span_of(row->key.data + before, row->key.length - before);
+	const struct detector *detector = registry_find_detector(app->registry, name);
 
-	int r = read_switch(store, SPAN("flagged"), detector, &flagged);
-	if (r == 0 && flagged)
+	if (detector && span_equal(row->value, SPAN("1")))
 		(void)engine_flag(app->engine, detector, true); /* it may have found no room */
-	return r;
+	return 0;
+}
+
+int app_load_flags(struct app *app, struct store *store) {
+	return store_each_meta(store, SPAN(FLAGGED " "), load_flag, app);
 }
 
 static int note_stored_version(void *user, const struct model_row *row) {
@@ -369,7 +373,7 @@ int app_load_training(struct app *app, struct store *store) {
 		return 0;
 	int r = store_each_model(store, note_stored_version, app);
 	if (r == 0)
-		r = read_switch(store, SPAN("paused"), NULL, &app->training.paused);
+		r = load_pause(app, store);
 	app_set_pause(app);
 	return r < 0 ? r : load_champion(app, store, NULL);
 }

@@ -14,9 +14,6 @@
 /* Missing ticks in a row after which a sensor counts as silent. */
 #define STALE_TICKS 3
 
-/* Rows begin at a cache line. */
-#define ROW_ALIGNMENT 64
-
 static bool fits(const struct xlstm_model *model) {
 	const struct xlstm_shape *shape = xlstm_model_shape(model);
 	return shape->inputs == NETWORK_INPUTS && shape->outputs == NETWORK_OUTPUTS &&
@@ -45,7 +42,8 @@ static void member_destroy(struct engine *engine, struct member *member) {
 		return;
 	member_learning_destroy(engine, member);
 	for (size_t c = 0; c < CHANNELS_MAX; c++)
-		free(member->blocks[c]);
+		row_store_give_back(
+			&engine->rows, member->forecaster.rows[c], member->forecaster.layout->size);
 	free(member);
 }
 
@@ -59,6 +57,7 @@ void engine_destroy(struct engine *engine) {
 		engine->layouts = layout->next;
 		free(layout);
 	}
+	row_store_finish(&engine->rows);
 	engine_learning_destroy(engine);
 	groups_finish(&engine->groups);
 	free(engine->states);
@@ -129,27 +128,18 @@ static int add_member(struct engine *engine, struct detector *detector,
 	return 0;
 }
 
-/* All of it is touched at once: the process does not grow for months while the row fills, and what memory_max
- * allows is there. */
-void *engine_take_row(size_t size) {
-	void *block = aligned_alloc(ROW_ALIGNMENT, size);
-	if (block)
-		memset(block, 0, size);
-	return block;
-}
-
-/* A fresh row for a channel. */
+/* A fresh row for a channel. All of it is touched at once: the process does not grow for months while the row
+ * fills, and what memory_max allows is there. */
 static int add_row(struct engine *engine, struct member *member, uint32_t channel) {
 	size_t size = member->forecaster.layout->size;
 	if (engine->options.memory_max && engine->memory + size > engine->options.memory_max)
 		return E_TOO_MANY_SERIES;
 
-	void *block = engine_take_row(size);
-	if (!block)
+	void *row = row_store_take(&engine->rows, size);
+	if (!row)
 		return -ENOMEM;
 
-	member->blocks[channel] = block;
-	member->forecaster.rows[channel] = block;
+	member->forecaster.rows[channel] = row;
 	engine->memory += size;
 	engine->series++;
 	return 0;

@@ -56,13 +56,14 @@ void engine_unlink_all(struct engine *engine) {
 }
 
 /* The rows of a detector with room for another layout, which has more or less at its end. */
-static int convert_rows(const struct member *member, size_t size, void **to) {
+static int convert_rows(
+	struct engine *engine, const struct member *member, size_t size, void **to) {
 	size_t before = member->forecaster.layout->size;
 	for (uint32_t c = 0; c < member->forecaster.channels; c++) {
-		to[c] = engine_take_row(size);
+		to[c] = row_store_take(&engine->rows, size);
 		if (!to[c])
 			return -ENOMEM;
-		memcpy(to[c], member->blocks[c], size < before ? size : before);
+		memcpy(to[c], member->forecaster.rows[c], size < before ? size : before);
 	}
 	return 0;
 }
@@ -76,8 +77,8 @@ static int check_room(const struct engine *engine, const struct member *member, 
 static void take_rows(struct engine *engine, struct member *member, void **rows, size_t size) {
 	struct forecaster *forecaster = &member->forecaster;
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
-		free(member->blocks[c]);
-		member->blocks[c] = forecaster->rows[c] = rows[c];
+		row_store_give_back(&engine->rows, forecaster->rows[c], forecaster->layout->size);
+		forecaster->rows[c] = rows[c];
 	}
 	engine->memory += forecaster->channels * size;
 	engine->memory -= forecaster->channels * forecaster->layout->size;
@@ -93,10 +94,10 @@ int engine_regroup(struct engine *engine, const struct detector *detector,
 	size_t size = shared->layout.size;
 	int r = check_room(engine, member, size);
 	if (r == 0)
-		r = convert_rows(member, size, rows);
+		r = convert_rows(engine, member, size, rows);
 	if (r < 0) {
 		for (uint32_t c = 0; c < member->forecaster.channels; c++)
-			free(rows[c]);
+			row_store_give_back(&engine->rows, rows[c], size);
 		return r;
 	}
 	take_rows(engine, member, rows, size);

@@ -6,12 +6,12 @@
 #include "engine.h"
 #include "group.h"
 #include "learner.h"
+#include "row_store.h"
 
 /* What the engine keeps of a detector. */
 struct member {
 	struct detector *detector;
 	struct forecaster forecaster;
-	void *blocks[CHANNELS_MAX]; /* what the rows lie in */
 	const char *group; /* in the options; "": none */
 	struct place place; /* of the detector */
 	uint32_t shown; /* channels whose states others find */
@@ -35,6 +35,7 @@ struct engine {
 	struct shared_layout *layouts;
 	struct member **members; /* by detector id; NULL: not known */
 	size_t members_room;
+	struct row_store rows;
 	size_t memory;
 	struct groups groups;
 	const void **states; /* the network's, by number of the series, of those in groups */
@@ -58,10 +59,6 @@ struct engine {
 /* The layout of detectors with these options, made if need be; NULL: no memory. */
 const struct shared_layout *engine_share_layout(
 	struct engine *engine, const struct forecast_options *options);
-
-/* Bytes for a row, all zero; NULL: no memory. */
-void *engine_take_row(size_t size);
-
 /* NULL if the engine does not know the detector. */
 struct member *engine_member(const struct engine *engine, const struct detector *detector);
 

@@ -89,7 +89,7 @@ int state_load(const struct row_layout *layout, void *row, const void *from, siz
 		crc32c(0, bytes, header.length) != header.check ||
 		!keeps_to_itself(layout, bytes, header.length))
 		return E_CORRUPT;
-	memset(row, 0, layout->size);
 	memcpy(row, bytes, header.length);
+	memset((unsigned char *)row + header.length, 0, layout->size - header.length);
 	return 0;
 }

@@ -23,8 +23,20 @@ static double column_number(sqlite3_stmt *s, int column) {
 							     : sqlite3_column_double(s, column);
 }
 
-/* Calls `row` for each row of a query with integer parameters; what `row` returns unless
- * it is 0, or an error. */
+/* Calls `row` for each row; what `row` returns unless it is 0, or an error. */
+static int step_through(struct store *store, sqlite3_stmt *s,
+	int (*row)(sqlite3_stmt *s, void *context), void *context) {
+	int result = SQLITE_DONE, r = 0;
+
+	while (r == 0 && (result = sqlite3_step(s)) == SQLITE_ROW)
+		r = row(s, context);
+	if (r == 0)
+		r = store_fail(store, result);
+	sqlite3_finalize(s);
+	return r;
+}
+
+/* The rows of a query with integer parameters. */
 static int each_row(struct store *store, const char *sql, const int64_t *parameters,
 	int (*row)(sqlite3_stmt *s, void *context), void *context) {
 	sqlite3_stmt *s;
@@ -34,14 +46,7 @@ static int each_row(struct store *store, const char *sql, const int64_t *paramet
 
 	for (int i = 0; i < sqlite3_bind_parameter_count(s); i++)
 		sqlite3_bind_int64(s, i + 1, parameters[i]);
-
-	int r = 0;
-	while (r == 0 && (result = sqlite3_step(s)) == SQLITE_ROW)
-		r = row(s, context);
-	if (r == 0)
-		r = store_fail(store, result);
-	sqlite3_finalize(s);
-	return r;
+	return step_through(store, s, row, context);
 }
 
 struct detector_visit {
@@ -331,6 +336,31 @@ static int append_value(struct store *store, const char *sql, struct span key, s
 	}
 	sqlite3_finalize(s);
 	return r;
+}
+
+struct meta_visit {
+	int (*visit)(void *user, const struct meta_row *row);
+	void *user;
+};
+
+static int visit_meta(sqlite3_stmt *s, void *context) {
+	const struct meta_visit *visit = context;
+
+	return visit->visit(
+		visit->user, &(struct meta_row){ column_text(s, 0), column_text(s, 1) });
+}
+
+int store_each_meta(struct store *store, struct span prefix,
+	int (*visit)(void *user, const struct meta_row *row), void *user) {
+	sqlite3_stmt *s;
+	int result = sqlite3_prepare_v2(store->db,
+		"SELECT key,value FROM meta WHERE key>=?1 AND substr(key,1,length(?1))=?1", -1, &s,
+		NULL);
+	if (result != SQLITE_OK)
+		return store_fail(store, result);
+
+	bind_text(s, 1, prefix);
+	return step_through(store, s, visit_meta, &(struct meta_visit){ visit, user });
 }
 
 int store_model(struct store *store, struct span name, struct text *weights) {

@@ -168,6 +168,10 @@ int store_each_model(
 /* Weights of a model, appended to `weights`, or E_NOT_FOUND. */
 int store_model(struct store *store, struct span name, struct text *weights);
 
+/* Keys of `meta` that begin with these bytes, and their values. */
+int store_each_meta(struct store *store, struct span prefix,
+	int (*visit)(void *user, const struct meta_row *row), void *user);
+
 /* A value of `meta`, appended to `value`, or E_NOT_FOUND. */
 int store_meta(struct store *store, struct span key, struct text *value);
 

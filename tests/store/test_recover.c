@@ -392,6 +392,28 @@ static void the_latest_forecast_of_each_series_is_recovered(void **state) {
 	text_finish(&text);
 }
 
+static int write_meta(void *user, const struct meta_row *row) {
+	text_add_format(user, "%.*s=%.*s ", SPAN_PRINT(row->key), SPAN_PRINT(row->value));
+	return 0;
+}
+
+static void keys_that_begin_alike_are_recovered(void **state) {
+	struct fixture *fixture = *state;
+	struct journal *journal = &fixture->journal;
+	struct text text = { 0 };
+
+	journal_meta(journal, SPAN("flag"), SPAN("0"));
+	journal_meta(journal, SPAN("flag a"), SPAN("1"));
+	journal_meta(journal, SPAN("flag b/c"), SPAN("2"));
+	journal_meta(journal, SPAN("flags"), SPAN("3"));
+	journal_meta(journal, SPAN("a flag "), SPAN("4"));
+	fixture_commit(fixture->store, journal);
+	assert_int_equal(store_each_meta(fixture->store, SPAN("flag "), write_meta, &text), 0);
+	text_add_char(&text, '\0');
+	assert_string_equal(text.data, "flag a=1 flag b/c=2 ");
+	text_finish(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(detectors_and_series_are_recovered),
@@ -407,6 +429,7 @@ int main(void) {
 		OPEN_TEST(the_position_of_the_input_is_committed_with_what_came_of_it),
 		OPEN_TEST(the_latest_past_readings_of_a_detector_come_in_the_order_of_time),
 		OPEN_TEST(the_latest_forecast_of_each_series_is_recovered),
+		OPEN_TEST(keys_that_begin_alike_are_recovered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
