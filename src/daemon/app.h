@@ -222,7 +222,8 @@ void app_save_changes(struct app *app);
 /* Tells the journal from where on a recovery has to look, before it is committed. */
 void app_note_floor(struct app *app);
 
-/* Saves all that have changed until `deadline` of the loop's clock; the others are replayed. */
+/* Commits what waits, then saves and commits all that have changed until `deadline` of the loop's clock; the others
+ * are replayed. */
 void app_save_all(struct app *app, int64_t deadline_ms);
 
 /* What decides whether a stored state can be used again. */

@@ -15,11 +15,11 @@
 #define LOOKS_PER_INTERVAL 4
 
 /* What the end may take: working off what has arrived, then saving states. What is not saved by
- * then is replayed at the next start. Together with saying goodbye and the last commit it stays
- * below five seconds. */
+ * then is replayed at the next start. Together with saying goodbye it stays below five seconds, unless the
+ * disk is slow: then it takes as long as the readings do that were not committed yet, and a state. */
 #define DRAIN_MS   1000
 #define GOODBYE_MS 1000
-#define SAVE_MS    1000
+#define SAVE_MS    1500
 
 static void on_mail(uv_async_t *async) {
 	app_take_mail(async->data);

@@ -4,6 +4,7 @@
 
 #include "crc32c.h"
 #include "error.h"
+#include "notify.h"
 #include "score.h"
 
 #include <errno.h>
@@ -37,6 +38,15 @@ struct state_range {
 
 /* States that one turn of the loop copies at the most, in bytes: a few milliseconds. */
 #define SAVE_BYTES_PER_TURN (4u << 20)
+
+/* What is committed at once at the end: from the least on, more if it takes less than half of these
+ * milliseconds. */
+#define PIECE_BYTES_MIN (256u << 10)
+#define PIECE_BYTES_MAX (16u << 20)
+#define PIECE_MS        200
+
+/* How long the service manager is asked to wait for a commit at the end. */
+#define PATIENCE_MS 30000
 
 uint64_t app_layout(const struct app *app, uint32_t source) {
 	const struct app_source *from = &app->sources.items[source];
@@ -367,19 +377,38 @@ void app_save_changes(struct app *app) {
 	}
 }
 
+/* Commits what there is, for which the service manager is asked to wait. Returns the milliseconds that it took. */
+static int64_t commit(struct app *app) {
+	int64_t begin_ms = app_clock(app);
+
+	notify_patience(PATIENCE_MS);
+	app_note_floor(app);
+	app_note_input(app);
+	writer_commit(&app->writer, app_now());
+	uv_update_time(&app->loop);
+	return app_clock(app) - begin_ms;
+}
+
+/* In pieces that grow as long as the disk takes them quickly: a slow one is given what it can take by the deadline,
+ * and one piece more. */
 void app_save_all(struct app *app, int64_t deadline_ms) {
 	uint32_t last = registry_last_detector_id(app->registry);
+	size_t piece = PIECE_BYTES_MIN;
 
+	commit(app);
 	for (uint32_t id = 1; id <= last && id < app->roster.detector_capacity; id++) {
 		struct detector_slot *slot = &app->roster.detectors[id];
 
+		if (app_clock(app) >= deadline_ms || app->writer.failure < 0)
+			break;
 		if (slot->detector && slot->source != SOURCE_NONE)
 			save(app, slot);
-		uv_update_time(&app->loop);
-		if (app_clock(app) >= deadline_ms)
-			break;
+		if (journal_size(writer_journal(&app->writer)) >= piece &&
+			commit(app) < PIECE_MS / 2 && piece < PIECE_BYTES_MAX)
+			piece *= 2;
 	}
 	raise_floor(app);
+	commit(app);
 }
 
 /* The header, if the bytes are as long as it says. */

@@ -48,6 +48,19 @@ static void keep_message(struct write_job *job) {
 	snprintf(job->message, sizeof(job->message), "%s", store_message(job->store));
 }
 
+/* What is smaller tells how long the disk takes to answer, not how much it takes. */
+#define PACE_BYTES_MIN (64u << 10)
+
+/* That copying the log into the database may take at the end. */
+#define CLOSE_MS 1000
+
+static void measure_pace(struct write_job *job, uint64_t start_ns) {
+	size_t bytes = job->journal ? journal_size(job->journal) : 0;
+
+	if (bytes >= PACE_BYTES_MIN)
+		job->pace = (double)bytes * 1e6 / (double)(uv_hrtime() - start_ns);
+}
+
 /* On the write lane. What has been committed is committed, however the housekeeping ends. */
 static void work(void *data) {
 	struct write_job *job = data;
@@ -56,6 +69,8 @@ static void work(void *data) {
 	job->committed = job->journal ? store_commit(job->store, job->journal) : 0;
 	if (job->committed < 0)
 		keep_message(job);
+	else
+		measure_pace(job, start);
 	job->pruned = 0;
 	if (job->committed == 0 && job->prune) {
 		job->pruned = keep_house(job);
@@ -167,6 +182,19 @@ int writer_init(struct writer *writer, uv_loop_t *loop, struct store *store,
 	return 0;
 }
 
+void writer_commit(struct writer *writer, int64_t now_ms) {
+	lane_wait(&writer->lane);
+	writer_start(writer, true, now_ms);
+	lane_wait(&writer->lane);
+}
+
+/* The next start reads what is left in the log. */
+static bool is_too_slow_to_copy(const struct writer *writer) {
+	double pace = writer->job.pace;
+
+	return pace > 0 && (double)writer->stats.wal_held_bytes > pace * CLOSE_MS;
+}
+
 int writer_finish(struct writer *writer) {
 	int64_t now_ms = writer->job.now_ms;
 
@@ -174,10 +202,10 @@ int writer_finish(struct writer *writer) {
 		return 0;
 	lane_wait(&writer->lane);
 	writer->retry_ms = 0;
-	for (int attempt = 0; attempt < 2 && !writer_is_idle(writer); attempt++) {
-		writer_start(writer, true, now_ms);
-		lane_wait(&writer->lane);
-	}
+	for (int attempt = 0; attempt < 2 && !writer_is_idle(writer); attempt++)
+		writer_commit(writer, now_ms);
+	if (is_too_slow_to_copy(writer))
+		store_leave_log(writer->store);
 	lane_finish(&writer->lane);
 	uv_close((uv_handle_t *)&writer->timer, NULL);
 	for (int i = 0; i < 2; i++)

@@ -34,6 +34,7 @@ struct write_job {
 	int committed; /* 0, or why the journal was not */
 	int pruned; /* 1: the round is not complete, 0, or why nothing was deleted */
 	uint64_t busy_ns; /* since the start of the daemon */
+	double pace; /* bytes a millisecond of the latest large journal; 0: none yet */
 	struct store_stats stats;
 	char message[256];
 	struct writer *writer;
@@ -67,8 +68,11 @@ struct writer {
 int writer_init(struct writer *writer, uv_loop_t *loop, struct store *store,
 	const struct writer_options *options);
 
+/* Commits what is there, and waits for it. */
+void writer_commit(struct writer *writer, int64_t now_ms);
+
 /* Commits what is left, waiting at most for the attempt in flight and one more; then closes the
- * store. Returns the last commit's result. The loop must run once more to close the handles. Fine on a
+ * store, on a disk that is slow without copying its log first. Returns the last commit's result. The loop must run once more to close the handles. Fine on a
  * zeroed writer that was never initialised. */
 int writer_finish(struct writer *writer);
 

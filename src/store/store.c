@@ -323,6 +323,10 @@ fail:
 	return r;
 }
 
+void store_leave_log(struct store *store) {
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void store_close(struct store *store) {
 	if (!store)
 		return;

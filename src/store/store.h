@@ -64,6 +64,9 @@ struct store_refusal {
 int store_open(struct store **ret_store, const struct store_options *options,
 	struct store_refusal *ret_refusal);
 
+/* Closing will not checkpoint: the log stays, and the next to open the database reads it. */
+void store_leave_log(struct store *store);
+
 /* Checkpoints, closes and lets go of the lock. NULL is fine. */
 void store_close(struct store *store);
 

@@ -59,9 +59,8 @@ static uint32_t checksum(const unsigned char *bytes, size_t length) {
 }
 
 static size_t read_state(unsigned char *bytes) {
-	char *text = process_query(&process,
-		"SELECT hex(bytes) FROM state WHERE detector="
-		"(SELECT id FROM detector WHERE name='a')");
+	char *text = process_query(&process, "SELECT hex(bytes) FROM state WHERE detector="
+					     "(SELECT id FROM detector WHERE name='a')");
 	size_t length = strlen(text) / 2;
 
 	assert_in_range(length, 1, BYTES_MAX);
@@ -131,12 +130,12 @@ static void states_of_another_version_are_named_and_rebuilt(void **state) {
 		size_t skip;
 		int by;
 	} parts[] = {
-		/* A channel's row. */
+  /* A channel's row. */
 		{"XLSR",      4, 1 },
 		{ "XLSR",     4, -1},
-		/* The detector's clock. */
+ /* The detector's clock. */
 		{ "DETCLOCK", 8, 1 },
-		/* The whole, which holds one channel. */
+ /* The whole, which holds one channel. */
 		{ "",         0, 1 },
 		{ "",         0, -1},
 	};
