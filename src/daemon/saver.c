@@ -137,10 +137,18 @@ static int save_scores(struct app *app, const struct detector *detector, uint32_
 	return 0;
 }
 
+static int drop_gains(struct app *app, const struct detector *detector, uint32_t channel) {
+	struct neighbour_gain_row row = { .series = detector_channel_series(detector, channel) };
+
+	return journal_neighbour_gain(writer_journal(&app->writer), &row);
+}
+
+/* Returns how many, or an error; those that were there go once there are none any more. */
 static int save_gains(struct app *app, const struct detector *detector, uint32_t channel) {
 	struct neighbour_gain gains[HORIZON_MAX];
 	uint32_t leads = engine_neighbour_gains(app->engine, detector, channel, gains);
-	int r = 0;
+	const struct series_slot *slot = series_of(app, detector, channel);
+	int r = leads == 0 && slot->sees ? drop_gains(app, detector, channel) : 0;
 
 	for (uint32_t i = 0; i < leads && r == 0; i++) {
 		struct neighbour_gain_row row = {
@@ -152,14 +160,14 @@ static int save_gains(struct app *app, const struct detector *detector, uint32_t
 
 		r = journal_neighbour_gain(writer_journal(&app->writer), &row);
 	}
-	return r;
+	return r < 0 ? r : (int)leads;
 }
 
-/* Whom a series looks at, and what it is good for; those that it looks at no more go. */
-static int save_neighbours(struct app *app, const struct detector *detector, uint32_t channel) {
+/* Whom a series looks at. Returns how many, or an error; those that it looks at no more go. */
+static int save_nearest(struct app *app, const struct detector *detector, uint32_t channel) {
 	struct neighbour neighbours[NEIGHBOURS_MAX];
 	uint32_t count = engine_neighbours(app->engine, detector, channel, neighbours);
-	struct series_slot *slot = series_of(app, detector, channel);
+	const struct series_slot *slot = series_of(app, detector, channel);
 	int r = 0;
 
 	for (uint32_t i = 0; (count > 0 || slot->sees) && i < NEIGHBOURS_MAX && r == 0; i++) {
@@ -173,8 +181,19 @@ static int save_neighbours(struct app *app, const struct detector *detector, uin
 
 		r = journal_neighbour(writer_journal(&app->writer), &row);
 	}
-	slot->sees = count > 0 || (slot->sees && r < 0);
-	return r < 0 ? r : save_gains(app, detector, channel);
+	return r < 0 ? r : (int)count;
+}
+
+/* And what they are good for. */
+static int save_neighbours(struct app *app, const struct detector *detector, uint32_t channel) {
+	int count = save_nearest(app, detector, channel);
+	int leads = count < 0 ? count : save_gains(app, detector, channel);
+	struct series_slot *slot = series_of(app, detector, channel);
+
+	if (leads < 0)
+		return leads;
+	slot->sees = count > 0 || leads > 0;
+	return 0;
 }
 
 /* Returns the bytes that it copied, or an error. */

@@ -190,13 +190,16 @@ static int put_neighbour(struct store *store, const struct neighbour_row *row) {
 }
 
 static int put_neighbour_gain(struct store *store, const struct neighbour_gain_row *row) {
-	sqlite3_stmt *s = store->statements[PUT_NEIGHBOUR_GAIN];
+	enum statement statement = row->lead ? PUT_NEIGHBOUR_GAIN : DROP_NEIGHBOUR_GAINS;
+	sqlite3_stmt *s = store->statements[statement];
 
 	sqlite3_bind_int64(s, 1, row->series);
-	sqlite3_bind_int64(s, 2, row->lead);
-	sqlite3_bind_double(s, 3, row->alone);
-	sqlite3_bind_double(s, 4, row->together);
-	return store_run(store, PUT_NEIGHBOUR_GAIN);
+	if (row->lead) {
+		sqlite3_bind_int64(s, 2, row->lead);
+		sqlite3_bind_double(s, 3, row->alone);
+		sqlite3_bind_double(s, 4, row->together);
+	}
+	return store_run(store, statement);
 }
 
 static int put_batch(struct store *store, const struct batch_row *row) {

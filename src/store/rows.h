@@ -109,7 +109,7 @@ struct neighbour_row {
 /* What neighbours have been good for at one lead, in the unit of the readings. */
 struct neighbour_gain_row {
 	uint32_t series;
-	uint32_t lead; /* from 1 */
+	uint32_t lead; /* from 1; 0: the series has none any more, at any lead */
 	double alone; /* mean absolute error without them */
 	double together; /* and with them */
 };

@@ -44,6 +44,7 @@ static const char *const statement_texts[STATEMENTS] = {
 	[PUT_NEIGHBOURHOOD] = "INSERT OR REPLACE INTO neighbourhood VALUES(?1,?2,?3,?4)",
 	[PUT_NEIGHBOUR] = "INSERT OR REPLACE INTO neighbour VALUES(?1,?2,?3,?4,?5)",
 	[DROP_NEIGHBOUR] = "DELETE FROM neighbour WHERE series=?1 AND rank=?2",
+	[DROP_NEIGHBOUR_GAINS] = "DELETE FROM neighbour_gain WHERE series=?1",
 	[PUT_NEIGHBOUR_GAIN] = "INSERT OR REPLACE INTO neighbour_gain VALUES(?1,?2,?3,?4)",
 	[PUT_BATCH] = "INSERT OR REPLACE INTO batch VALUES(?1,?2)",
 	[DROP_BATCHES] = "DELETE FROM batch WHERE sequence<="

@@ -158,6 +158,8 @@ static void a_source_joins_a_group_and_leaves_it(void **state) {
 	feed(MINUTES);
 	assert_true(process_query_number(&process,
 			    "SELECT count(*) FROM neighbours WHERE series LIKE 's%'") > 0);
+	assert_true(process_query_number(&process,
+			    "SELECT count(*) FROM neighbour_gains WHERE series LIKE 's%'") > 0);
 	assert_true(
 		process_query_number(&process,
 			"SELECT json_extract(json,'$.seen') FROM forecast JOIN series s ON"
@@ -172,6 +174,11 @@ static void a_source_joins_a_group_and_leaves_it(void **state) {
 				 "SELECT count(*) FROM neighbours WHERE series LIKE 's%'"
 				 " OR neighbour LIKE 's%'"),
 		0);
+	assert_int_equal(process_query_number(&process,
+				 "SELECT count(*) FROM neighbour_gains WHERE series LIKE 's%'"),
+		0);
+	assert_true(process_query_number(&process,
+			    "SELECT count(*) FROM neighbour_gains WHERE series LIKE 'r%'") > 0);
 }
 
 /* Distances are those of the file: kilometres apart on a line. */
