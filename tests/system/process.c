@@ -355,6 +355,17 @@ double json_number_at(const json_t *json, const char *path) {
 	return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
+const json_t *find_trouble(const json_t *stats, const char *name) {
+	const json_t *trouble;
+	size_t i;
+
+	json_array_foreach(json_object_get(stats, "troubles"), i, trouble) {
+		if (strcmp(json_string_value(json_object_get(trouble, "name")), name) == 0)
+			return trouble;
+	}
+	return NULL;
+}
+
 json_t *await_stats(struct peer *peer, const char *path, double at_least) {
 	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	json_t *stats = await_json(peer, "xlstm/main/stats");

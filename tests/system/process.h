@@ -98,6 +98,9 @@ json_t *await_json(struct peer *peer, const char *topic);
  * returns them. */
 json_t *await_stats(struct peer *peer, const char *path, double at_least);
 
+/* What statistics say of the trouble of that name; NULL if it is not there. */
+const json_t *find_trouble(const json_t *stats, const char *name);
+
 /* Waits until the daemon has subscribed: until it answers. is_subscribed asks once. */
 void await_subscribed(struct peer *peer);
 bool is_subscribed(struct peer *peer, unsigned timeout_ms);

@@ -11,6 +11,16 @@ void scene_open(const char *configuration) {
 	peer_connect(&peer, broker.port);
 }
 
+void scene_start(const char *configuration) {
+	scene_open(configuration);
+	process_preload(&process, PRELOAD_SYSTEM);
+	process_start(&process);
+	peer_subscribe(&peer, "xlstm/main/stats", 0);
+	peer_subscribe(&peer, "xlstm/main/response/#", 1);
+	peer_subscribe(&peer, "xlstm/forecast/#", 0);
+	await_subscribed(&peer);
+}
+
 int scene_close(void **state) {
 	(void)state;
 	peer_disconnect(&peer);

@@ -13,6 +13,9 @@ extern struct peer peer;
 /* A broker, a daemon with this configuration that does not run yet, and a connected peer. */
 void scene_open(const char *configuration);
 
+/* The same, and the daemon runs, may be told to fail, and is heard by the peer: statistics, responses, forecasts. */
+void scene_start(const char *configuration);
+
 /* Ends them all; a teardown of cmocka's. */
 int scene_close(void **state);
 

@@ -28,13 +28,7 @@ static int minute;
 
 static int start(void **state) {
 	(void)state;
-	scene_open(CONFIG);
-	process_preload(&process, PRELOAD_SYSTEM);
-	process_start(&process);
-	peer_subscribe(&peer, "xlstm/main/stats", 0);
-	peer_subscribe(&peer, "xlstm/main/response/#", 1);
-	peer_subscribe(&peer, "xlstm/forecast/#", 0);
-	await_subscribed(&peer);
+	scene_start(CONFIG);
 	return 0;
 }
 

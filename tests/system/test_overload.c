@@ -70,20 +70,6 @@ static void skip_old_news(void) {
 		continue;
 }
 
-/* Whether this trouble is told, and what it has cost. */
-static bool tells_of(const json_t *stats, const char *name, const char *cost) {
-	json_t *trouble;
-	size_t i;
-
-	json_array_foreach(json_object_get(stats, "troubles"), i, trouble) {
-		const char *told = json_string_value(json_object_get(trouble, "name"));
-
-		if (strcmp(told, name) == 0)
-			return json_number_at(trouble, cost) > 0;
-	}
-	return false;
-}
-
 static void await_trouble(const char *name, const char *cost, bool expected) {
 	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	bool told;
@@ -91,7 +77,7 @@ static void await_trouble(const char *name, const char *cost, bool expected) {
 	do {
 		json_t *stats = await_json(&peer, "xlstm/main/stats");
 
-		told = tells_of(stats, name, cost);
+		told = json_number_at(find_trouble(stats, name), cost) > 0;
 		json_decref(stats);
 	} while (told != expected && now_ms() < deadline_ms);
 	assert_int_equal(told, expected);
