@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "safetensors.h"
 
+#include "twice.h"
+
 #include "xlstm/error.h"
 
 #include <errno.h>
@@ -164,16 +166,14 @@ static int parse_header(struct safetensors *file, struct xlstm_fault *fault) {
 	return r;
 }
 
-/* Where jansson lacks memory it may name another error, or lose a byte of a string; errno tells, unless
- * a number follows. The caller releases what has been read. */
+/* The caller releases what has been read. */
 static int load_header(struct safetensors *file, const char *text, size_t length) {
 	json_error_t error;
 
-	errno = 0;
-	file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-	if (errno == ENOMEM)
-		return -ENOMEM;
-	if (!file->header)
+	int r = json_read_twice(&file->header, text, length, &error);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
 		return json_error_code(&error) == json_error_duplicate_key ? XLSTM_E_DUPLICATE
 									    : XLSTM_E_HEADER;
 	return json_is_object(file->header) ? 0 : XLSTM_E_HEADER;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shape_text.h"
 
+#include "twice.h"
+
 #include "xlstm/error.h"
 
 #include <assert.h>
@@ -190,13 +192,14 @@ static int read_shape(struct xlstm_shape *shape, json_t *object) {
 
 int shape_read(struct xlstm_shape *ret_shape, const char *text) {
 	struct xlstm_shape shape = { .width = 0 };
+	json_t *object = NULL;
+	json_error_t error;
 
-	/* It tells where jansson has lacked memory, which it does not always itself. */
-	errno = 0;
-	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	int r = json_is_object(object) ? read_shape(&shape, object) : XLSTM_E_METADATA;
-	if (errno == ENOMEM)
-		r = -ENOMEM;
+	int r = json_read_twice(&object, text, strlen(text), &error);
+	if (r == 0)
+		r = json_is_object(object) ? read_shape(&shape, object) : XLSTM_E_METADATA;
+	else if (r != -ENOMEM)
+		r = XLSTM_E_METADATA;
 	json_decref(object);
 	if (r == 0)
 		*ret_shape = shape;
