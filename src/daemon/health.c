@@ -48,7 +48,9 @@ static void look_at_load(struct app *app) {
 		troubles_meet(&app->troubles, TROUBLE_OVERLOAD, "messages dropped", shed);
 	if (app_is_overloaded(app) || forecasts > 0)
 		troubles_meet(&app->troubles, TROUBLE_BACKLOG,
-			"forecasts that newer readings overtake are shed", forecasts);
+			forecasts > 0 ? "forecasts that newer readings overtake are shed"
+				      : "many readings wait for their forecasts",
+			forecasts);
 }
 
 static int64_t monotonic_ms(void) {

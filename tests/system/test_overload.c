@@ -278,7 +278,7 @@ static void forecasts_that_are_overtaken_are_shed_and_nothing_else(void **state)
 	begin(now - 1800 * 1000, STEP_MS);
 	start_again("never", &patient);
 	double rate = measure_rate();
-	int messages = minute + (int)(rate * seconds);
+	int messages = minute + (int)(rate * seconds / 2);
 	double patient_s = work_off(messages);
 	struct look after = look();
 	assert_true(after.forecasts_shed == 0);
