@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row_store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)0)
 #endif
 
-/* Of a huge page, and of a chunk that is not for a single row. */
+/* Of a huge page, and of a chunk that is made of them. Before, each chunk is as large as all others
+ * together, so that a few rows take no more than they need. */
 #define HUGE_BYTES  ((size_t)2 << 20)
 #define CHUNK_BYTES ((size_t)32 << 20)
 
@@ -39,16 +41,32 @@ static size_t whole(size_t size, size_t unit) {
 	return (size + unit - 1) / unit * unit;
 }
 
+static size_t next_size(const struct row_store *store, size_t row) {
+	size_t before = 0;
+	for (const struct row_chunk *chunk = store->chunks; chunk; chunk = chunk->next)
+		before += chunk->size;
+	if (before >= CHUNK_BYTES || row >= CHUNK_BYTES)
+		return row > CHUNK_BYTES ? whole(row, HUGE_BYTES) : CHUNK_BYTES;
+	return before > row ? before / row * row : row;
+}
+
 /* Where the system has no huge pages others do. */
-static struct row_chunk *add_chunk(struct row_store *store, size_t least) {
-	size_t size = least > CHUNK_BYTES ? whole(least, HUGE_BYTES) : CHUNK_BYTES;
+static char *take_bytes(size_t size) {
+	bool huge = size >= CHUNK_BYTES;
+	char *bytes = aligned_alloc(huge ? HUGE_BYTES : LINE_BYTES, size);
+	if (bytes && huge)
+		(void)madvise(bytes, size, MADV_HUGEPAGE);
+	return bytes;
+}
+
+static struct row_chunk *add_chunk(struct row_store *store, size_t row) {
+	size_t size = next_size(store, row);
 	struct row_chunk *chunk = malloc(sizeof(*chunk));
-	char *bytes = chunk ? aligned_alloc(HUGE_BYTES, size) : NULL;
+	char *bytes = chunk ? take_bytes(size) : NULL;
 	if (!bytes) {
 		free(chunk);
 		return NULL;
 	}
-	(void)madvise(bytes, size, MADV_HUGEPAGE);
 	ASAN_POISON_MEMORY_REGION(bytes, size);
 	*chunk = (struct row_chunk){ .next = store->chunks, .bytes = bytes, .size = size };
 	store->chunks = chunk;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /*
- * Memory for rows. They lie in chunks of many, which the system is asked to make of huge pages: ten thousand
+ * Memory for rows. Many of them lie in chunks which the system is asked to make of huge pages: ten thousand
  * rows of 400 kB are a million small pages, and to get these takes longer than to read what they hold. What is
  * given back is for rows of the same size; chunks stay until the end. Zero-initialised it is empty and ready.
  */
