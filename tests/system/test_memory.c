@@ -42,9 +42,10 @@ static int start(void **state) {
 #define DAMAGE(nth, ...)                                                                           \
 	(print_error("allocation %" PRIu64 ": ", nth), print_error(__VA_ARGS__), damages++)
 
-/* libuv ends the process where it can't even be set up. */
+/* libuv ends the process where it can't even be set up: in one call, whose number may differ by one from life
+ * to life. */
 static void check_status(uint64_t nth, int status) {
-	if (status == -SIGABRT && aborted++ == 0)
+	if (status == -SIGABRT && aborted++ < 2)
 		return;
 	if (status != 0 && status != 1)
 		DAMAGE(nth, "status %d\n", status);
