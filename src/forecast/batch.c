@@ -44,6 +44,7 @@ void batch_destroy(struct batch *batch) {
 	batch_clear(batch);
 	network_finish(&batch->network);
 	free(batch->numbers);
+	free(batch->kept);
 	free(batch->places);
 	free(batch->workspace);
 	free(batch);
@@ -104,9 +105,21 @@ static size_t numbers_of(const struct forecaster *forecaster) {
 	return (size_t)forecaster->channels * forecaster->layout->horizon * (1 + QUANTILES);
 }
 
+static int reserve_kept(struct batch *batch, const struct forecaster *forecaster) {
+	size_t need = batch->kept_used + forecaster_kept_size(forecaster);
+	if (need <= batch->kept_room)
+		return 0;
+	batch->kept_room = 0;
+	if (!renew(&batch->kept, need + need / 2, 1))
+		return -ENOMEM;
+	batch->kept_room = need + need / 2;
+	return 0;
+}
+
 int batch_reserve(struct batch *batch, const struct forecaster *forecaster) {
 	size_t need = batch->numbers_used + numbers_of(forecaster);
-	if (network_reserve(&batch->network, forecaster->channels) < 0)
+	if (network_reserve(&batch->network, forecaster->channels) < 0 ||
+		reserve_kept(batch, forecaster) < 0)
 		return -ENOMEM;
 	if (need <= batch->numbers_room)
 		return 0;
@@ -127,6 +140,7 @@ void batch_add(struct batch *batch, struct detector *detector, const struct fore
 	item->model = model ? xlstm_model_ref(model) : NULL;
 	item->tick = *tick;
 	batch->numbers_used += numbers_of(forecaster);
+	batch->kept_used += forecaster_kept_size(forecaster);
 	batch->network.reserved += forecaster->channels;
 }
 
@@ -147,6 +161,7 @@ void batch_clear(struct batch *batch) {
 		xlstm_model_unref(batch->items[i].model);
 	batch->count = 0;
 	batch->numbers_used = 0;
+	batch->kept_used = 0;
 	batch->network.reserved = 0;
 }
 
@@ -210,6 +225,30 @@ static void network_run(struct batch *batch) {
 	}
 }
 
+/* All items forecast: first each for itself, then those in groups with what the others told. */
+static void step_items(struct batch *batch) {
+	const struct network_voice *voices = batch->network.voices;
+	float *numbers = batch->numbers;
+	unsigned char *kept = batch->kept;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_item *item = item_at(batch, i);
+		numbers = place(item, numbers);
+		forecaster_step(&item->forecaster, &item->tick, batch->workspace, voices, kept,
+			item->outlooks);
+		if (item->voices_count)
+			voices += item->voices_count;
+		if (kept)
+			kept += forecaster_kept_size(&item->forecaster);
+	}
+	kept = batch->kept;
+	for (size_t i = 0; i < batch->count && kept; i++) {
+		struct batch_item *item = item_at(batch, i);
+		forecaster_step_near(
+			&item->forecaster, &item->tick, batch->workspace, kept, item->outlooks);
+		kept += forecaster_kept_size(&item->forecaster);
+	}
+}
+
 void batch_run(struct batch *batch) {
 	struct network_batch *network = &batch->network;
 	size_t stepping = 0;
@@ -230,14 +269,5 @@ void batch_run(struct batch *batch) {
 	for (size_t i = 0; i < batch->count; i++)
 		forecaster_advance(&batch->items[i].forecaster, &batch->items[i].tick);
 
-	const struct network_voice *voices = network->voices;
-	float *numbers = batch->numbers;
-	for (size_t i = 0; i < batch->count; i++) {
-		struct batch_item *item = item_at(batch, i);
-		numbers = place(item, numbers);
-		forecaster_step(
-			&item->forecaster, &item->tick, batch->workspace, voices, item->outlooks);
-		if (item->voices_count)
-			voices += item->voices_count;
-	}
+	step_items(batch);
 }

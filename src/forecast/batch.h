@@ -40,6 +40,8 @@ struct batch {
 	size_t capacity;
 	size_t numbers_used, numbers_room;
 	float *numbers; /* means and quantiles of all items */
+	size_t kept_used, kept_room;
+	unsigned char *kept; /* what the items in groups know by themselves */
 	struct workspace *workspace;
 	struct network_batch network;
 	struct batch_place *places; /* [count] */

@@ -24,6 +24,7 @@ void centre_candidates(const struct pending *pending, float candidates[CENTRES])
 	candidates[CENTRE_NEIGHBOURS] = pending->near_median;
 	candidates[CENTRE_NEIGHBOURS_OWN] =
 		pending->near_median + experts[EXPERT_NEIGHBOURS_OWN] - experts[EXPERT_NEIGHBOURS];
+	candidates[CENTRE_NEIGHBOURS_PERCEPTRON] = experts[EXPERT_NEIGHBOURS_PERCEPTRON];
 }
 
 void centre_score(struct centre *centre, const float candidates[CENTRES], double y, double unit,

@@ -18,6 +18,7 @@ enum centre_kind {
 	CENTRE_MEDIAN, /* the network's */
 	CENTRE_NEIGHBOURS, /* that and what the neighbourhood has learned that it leaves over */
 	CENTRE_NEIGHBOURS_OWN, /* that and what `neighbours_own` adds to `neighbours` */
+	CENTRE_NEIGHBOURS_PERCEPTRON, /* the expert of this name */
 	CENTRES
 };
 

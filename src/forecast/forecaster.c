@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "forecaster.h"
 
+#include "near_perceptron.h"
 #include "network_inputs.h"
 
 #include <math.h>
@@ -191,20 +192,28 @@ static void start_over(const struct row *row, struct outlook *outlook) {
 	outlook->restarted = true;
 }
 
-static void step_channel(const struct row *row, const struct siblings *siblings,
-	const struct network_voice *voice, const struct near_seat *near, const struct moment *at,
-	struct panel *panel, struct outlook *outlook) {
-	struct row_head *head = row->head;
+/* Origins before this tick that wait for its value. */
+static uint32_t waiting_of(const struct row *row) {
 	uint32_t horizon = row->layout->horizon;
-	uint32_t waiting = head->run < horizon ? (uint32_t)head->run : horizon;
+	return row->head->run < horizon ? (uint32_t)row->head->run : horizon;
+}
+
+/* Settles, learns, and forecasts what the series knows by itself. */
+static void step_alone(const struct row *row, const struct siblings *siblings,
+	const struct network_voice *voice, struct panel *panel, struct outlook *outlook) {
+	struct row_head *head = row->head;
+	uint32_t waiting = waiting_of(row);
 	head->anomaly = 0;
 	outlook->settled = (struct settled){ 0 };
 	if (head->history.missing == 0)
 		outlook->settled = settle(row, waiting);
 	panel_run(panel, row, siblings, waiting);
 	panel_run_network(panel, row, voice, waiting);
-	if (row->near_state)
-		near_run(panel, row, near, at, waiting);
+}
+
+static void finish_channel(
+	const struct row *row, const struct panel *panel, struct outlook *outlook) {
+	struct row_head *head = row->head;
 	issue(row, panel, outlook);
 	head->run++;
 	outlook->observed = head->history.missing ? NAN : row->anchor;
@@ -213,7 +222,7 @@ static void step_channel(const struct row *row, const struct siblings *siblings,
 	outlook->anomaly = head->anomaly;
 	outlook->skill = skill_of(row);
 	outlook->restarted = false;
-	if (!is_sound(outlook, horizon))
+	if (!is_sound(outlook, row->layout->horizon))
 		start_over(row, outlook);
 }
 
@@ -286,20 +295,64 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
 	return count;
 }
 
-void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
-	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks) {
-	struct row *rows = workspace->rows;
-	struct moment at = { forecaster->slot_ms, tick->time_ms };
+/* Whether the tick has anything for a channel. */
+static bool includes(const struct forecaster *forecaster, const struct tick *tick, uint32_t c) {
+	return forecaster->rows[c] && tick_includes(tick, c);
+}
+
+static void open_rows(const struct forecaster *forecaster, struct row rows[CHANNELS_MAX]) {
 	for (uint32_t c = 0; c < forecaster->channels; c++)
 		if (forecaster->rows[c])
 			rows[c] = row_open(forecaster->layout, forecaster->rows[c]);
+}
+
+size_t forecaster_kept_size(const struct forecaster *forecaster) {
+	return forecaster->layout->has_near
+		       ? forecaster->channels * panel_kept_size(forecaster->layout)
+		       : 0;
+}
+
+void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, const struct network_voice *voices, void *kept,
+	struct outlook *outlooks) {
+	struct row *rows = workspace->rows;
+	struct moment at = { forecaster->slot_ms, tick->time_ms };
+	unsigned char *keep = kept;
+	open_rows(forecaster, rows);
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
-		if (!forecaster->rows[c] || !tick_includes(tick, c))
+		if (!includes(forecaster, tick, c))
 			continue;
 		struct siblings siblings = siblings_of(forecaster, rows, c);
 		const struct network_voice *voice = row_has_network(&rows[c]) ? voices++ : NULL;
-		step_channel(&rows[c], &siblings, voice, &forecaster->near[c], &at,
-			&workspace->panel, &outlooks[c]);
+		step_alone(&rows[c], &siblings, voice, &workspace->panel, &outlooks[c]);
+		if (rows[c].near_state) {
+			near_tell(&workspace->panel, &rows[c], &forecaster->near[c], &at,
+				waiting_of(&rows[c]));
+			panel_keep(&workspace->panel, forecaster->layout,
+				keep + c * panel_kept_size(forecaster->layout));
+			continue;
+		}
+		finish_channel(&rows[c], &workspace->panel, &outlooks[c]);
+		guard(forecaster->guards, &rows[c], tick->values[c], &outlooks[c]);
+	}
+}
+
+void forecaster_step_near(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, const void *kept, struct outlook *outlooks) {
+	struct row *rows = workspace->rows;
+	struct panel *panel = &workspace->panel;
+	struct moment at = { forecaster->slot_ms, tick->time_ms };
+	const unsigned char *from = kept;
+	if (!forecaster->layout->has_near)
+		return;
+	open_rows(forecaster, rows);
+	for (uint32_t c = 0; c < forecaster->channels; c++) {
+		if (!includes(forecaster, tick, c))
+			continue;
+		panel_resume(
+			panel, forecaster->layout, from + c * panel_kept_size(forecaster->layout));
+		near_run(panel, &rows[c], &forecaster->near[c], &at, waiting_of(&rows[c]));
+		finish_channel(&rows[c], panel, &outlooks[c]);
 		guard(forecaster->guards, &rows[c], tick->values[c], &outlooks[c]);
 	}
 }

@@ -51,15 +51,25 @@ uint32_t forecaster_accept(const struct forecaster *forecaster, const struct tic
 /* In between: neighbourhoods of the included channels learn from the slots that this tick ends. */
 void forecaster_advance(const struct forecaster *forecaster, const struct tick *tick);
 
+/* Bytes in which a forecaster of a group keeps what it knows by itself, until the others do too. */
+size_t forecaster_kept_size(const struct forecaster *forecaster);
+
 /*
- * Second half: settles, learns and forecasts. voices [channels] belong to the channels for which
+ * Second half: settles, learns and forecasts; channels in a group for themselves alone, telling it to their
+ * neighbours, and what they know is kept for forecaster_step_near. voices [channels] belong to the channels for which
  * the network has stepped, in the order of forecaster_accept. outlooks [channels]: those of
  * included channels with room are filled in; mean and quantiles point to memory of the caller's.
  * What they then hold is finite and ascends, whatever bytes the rows held before; the row that
  * would have it otherwise starts afresh, and its outlook has seen nothing.
  */
 void forecaster_step(const struct forecaster *forecaster, const struct tick *tick,
-	struct workspace *workspace, const struct network_voice *voices, struct outlook *outlooks);
+	struct workspace *workspace, const struct network_voice *voices, void *kept,
+	struct outlook *outlooks);
+
+/* After all that step together have told what they know: channels in a group look at their neighbours, and
+ * their outlooks are filled in. */
+void forecaster_step_near(const struct forecaster *forecaster, const struct tick *tick,
+	struct workspace *workspace, const void *kept, struct outlook *outlooks);
 
 /* The experts' forecasts at the newest tick, in the unit of the readings; NAN where one is asleep or
  * the tick is not among the kept origins of a lead. */

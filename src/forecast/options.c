@@ -23,6 +23,7 @@ static const char *const names[EXPERTS] = {
 	[EXPERT_ALONE] = "alone",
 	[EXPERT_NEIGHBOURS] = "neighbours",
 	[EXPERT_NEIGHBOURS_OWN] = "neighbours_own",
+	[EXPERT_NEIGHBOURS_PERCEPTRON] = "neighbours_perceptron",
 };
 
 const char *expert_name(enum expert expert) {

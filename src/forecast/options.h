@@ -26,6 +26,7 @@ enum expert {
 	EXPERT_ALONE, /* the mix of all above: what a series in a group knows by itself */
 	EXPERT_NEIGHBOURS, /* what that leaves over, linear in what the neighbours say */
 	EXPERT_NEIGHBOURS_OWN, /* the same, corrected by the series' own regression */
+	EXPERT_NEIGHBOURS_PERCEPTRON, /* what the series' own forecast leaves over, not linear */
 	EXPERTS
 };
 

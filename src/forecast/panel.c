@@ -321,3 +321,33 @@ void panel_run_network(struct panel *panel, const struct row *row,
 		run_head(panel, row, voice, row->head->history.missing ? 0 : waiting);
 	run_alone(panel, row);
 }
+
+/* Bytes of the forecasts of one expert that are kept, and of the network's quantiles. */
+static size_t line_size(const struct row_layout *layout) {
+	return layout->horizon * sizeof(float);
+}
+
+static size_t network_size(const struct row_layout *layout) {
+	return layout->horizon * sizeof(((struct panel *)NULL)->network[0]);
+}
+
+size_t panel_kept_size(const struct row_layout *layout) {
+	return sizeof(bool) + EXPERT_NEIGHBOURS * line_size(layout) + network_size(layout);
+}
+
+void panel_keep(const struct panel *panel, const struct row_layout *layout, void *to) {
+	unsigned char *at = to;
+	*at++ = panel->network_awake;
+	for (int e = 0; e < EXPERT_NEIGHBOURS; e++, at += line_size(layout))
+		memcpy(at, panel->forecasts[e], line_size(layout));
+	memcpy(at, panel->network, network_size(layout));
+}
+
+void panel_resume(struct panel *panel, const struct row_layout *layout, const void *from) {
+	const unsigned char *at = from;
+	sleep_all(panel, layout->horizon);
+	panel->network_awake = *at++;
+	for (int e = 0; e < EXPERT_NEIGHBOURS; e++, at += line_size(layout))
+		memcpy(panel->forecasts[e], at, line_size(layout));
+	memcpy(panel->network, at, network_size(layout));
+}

@@ -37,6 +37,11 @@ void panel_run(struct panel *panel, const struct row *row, const struct siblings
 void panel_run_network(struct panel *panel, const struct row *row,
 	const struct network_voice *voice, uint32_t waiting);
 
+/* What a series in a group knows by itself is kept, while the others forecast too, in so many bytes. */
+size_t panel_kept_size(const struct row_layout *layout);
+void panel_keep(const struct panel *panel, const struct row_layout *layout, void *to);
+void panel_resume(struct panel *panel, const struct row_layout *layout, const void *from);
+
 /* Labels of the origins that wait for the newest observation. */
 void panel_label(struct panel *panel, const struct row *row, uint32_t waiting);
 

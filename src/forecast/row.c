@@ -72,6 +72,7 @@ struct row row_open(const struct row_layout *layout, void *bytes) {
 	if (layout->has_near) {
 		row.near_local = at(bytes, layout->near_local);
 		row.near_weights = at(bytes, layout->near_weights);
+		row.near_examples = at(bytes, layout->near_examples);
 		row.near_tallies = at(bytes, layout->near_tallies);
 		row.near_state = at(bytes, layout->near_state);
 	}

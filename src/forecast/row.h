@@ -25,6 +25,7 @@ struct row {
 	void *head_state;
 	double *near_local; /* fading mean of absolute errors over all leads, in scales; NULL: no group */
 	double *near_weights; /* ring, [horizon]: what each tick counts for */
+	uint32_t *near_examples; /* ring, [horizon]: the replay example that each tick became */
 	struct near_tally *near_tallies; /* [horizon] */
 	void *near_state;
 	uint16_t *head_inputs; /* of lean rows, for each waiting forecast [rls_stride], in brief */

@@ -230,6 +230,7 @@ static void reserve_near(struct row_layout *layout) {
 	};
 	layout->near_local = reserve(layout, sizeof(double));
 	layout->near_weights = reserve(layout, layout->horizon * sizeof(double));
+	layout->near_examples = reserve(layout, layout->horizon * sizeof(uint32_t));
 	layout->near_tallies = reserve(layout, layout->horizon * sizeof(struct near_tally));
 	layout->near_state = reserve(layout, rls_size(&layout->near));
 }

@@ -102,7 +102,7 @@ struct row_layout {
 	/* The neighbours' parts; meaningless without a group. */
 	bool has_near;
 	struct rls_shape near;
-	size_t near_local, near_weights, near_tallies, near_state;
+	size_t near_local, near_weights, near_examples, near_tallies, near_state;
 	size_t track, track_filled, track_profile, track_visits, network_state, head_state;
 	size_t head_inputs; /* of lean rows */
 	size_t size; /* of a row, a multiple of 64 */

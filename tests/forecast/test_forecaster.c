@@ -62,7 +62,7 @@ static void bed_step(struct bed *bed, double first, double second) {
 	};
 	assert_int_equal(
 		forecaster_accept(&bed->forecaster, &tick, &bed->workspace, NULL, NULL), 0);
-	forecaster_step(&bed->forecaster, &tick, &bed->workspace, NULL, bed->outlooks);
+	forecaster_step(&bed->forecaster, &tick, &bed->workspace, NULL, NULL, bed->outlooks);
 	bed->number++;
 }
 

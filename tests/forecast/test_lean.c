@@ -39,7 +39,7 @@ static void a_row_takes_at_most_its_bound(void **state) {
 	struct forecast_options options;
 	forecast_options_init(&options);
 	options.rows = ROWS_LEAN;
-	for (options.horizon = 1; options.horizon <= 384; options.horizon++) {
+	for (options.horizon = 1; options.horizon <= 360; options.horizon++) {
 		row_layout_init(&layout, &options, *state);
 		assert_true(layout.size <= ROW_LEAN_MAX);
 		assert_int_equal(layout.leads[0], 1);

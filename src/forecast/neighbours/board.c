@@ -48,16 +48,16 @@ void board_post(struct board_seat *seat, int64_t slot, double value, double mean
 	seat->scale = scale;
 }
 
-void board_tell(struct board_seat *seat, int64_t slot, const float deviations[BOARD_LEADS]) {
+void board_tell(struct board_seat *seat, int64_t slot, const float numbers[BOARD_TOLD]) {
 	struct board_told *told = &seat->told[(uint64_t)slot % 2];
 	told->slot = slot;
-	for (int k = 0; k < BOARD_LEADS; k++)
-		told->deviations[k] = deviations[k];
+	for (int k = 0; k < BOARD_TOLD; k++)
+		told->numbers[k] = numbers[k];
 }
 
 const float *board_told(const struct board_seat *seat, int64_t slot) {
 	const struct board_told *told = &seat->told[(uint64_t)slot % 2];
-	return told->slot == slot && !board_is_stuck(seat) ? told->deviations : NULL;
+	return told->slot == slot && !board_is_stuck(seat) ? told->numbers : NULL;
 }
 
 bool board_exact(const struct board_seat *seat, int64_t slot, double *ret_deviation) {

@@ -26,14 +26,16 @@
 /* Neighbours that a member looks at by themselves. */
 #define NEAREST 4
 
-/* Leads of which a member tells what it forecasts: a quarter and half of the horizon, and all of it. What was
- * told at a slot is seen from the next one on, so that it does not matter who came first. */
+/* Leads of which a member tells what it forecasts and how wrong it was: a quarter and half of the horizon, and
+ * all of it. */
 #define BOARD_LEADS 3
+#define BOARD_TOLD  (2 * BOARD_LEADS)
 
-/* What a member forecast at a slot, in deviations. */
+/* What a member told at a slot: at each lead the deviation that it forecasts by itself, then at each the
+ * error, in scales, of its forecast for that slot. */
 struct board_told {
 	int64_t slot; /* SLOT_NONE: nothing */
-	float deviations[BOARD_LEADS];
+	float numbers[BOARD_TOLD];
 };
 
 /* A seat of the board. */
@@ -54,10 +56,9 @@ void board_seat_take(struct board_seat *seat, uint32_t series);
 /* A member's value at a slot; one older than its newest is passed over. */
 void board_post(struct board_seat *seat, int64_t slot, double value, double mean, double scale);
 
-/* What a member forecasts at a slot. */
-void board_tell(struct board_seat *seat, int64_t slot, const float deviations[BOARD_LEADS]);
+void board_tell(struct board_seat *seat, int64_t slot, const float numbers[BOARD_TOLD]);
 
-/* What it forecast at this very slot, one of the last two; NULL if there is nothing, or the member is
+/* What it told at this very slot, one of the last two; NULL if there is nothing, or the member is
  * stuck. */
 const float *board_told(const struct board_seat *seat, int64_t slot);
 

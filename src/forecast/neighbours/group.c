@@ -12,7 +12,7 @@
 #define ROOM_FIRST 8
 
 /* Counts up whenever the meaning of a neighbourhood's bytes changes. */
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 
 struct state_header {
 	char magic[4];

@@ -2,6 +2,7 @@
 #include "near.h"
 
 #include "mix.h"
+#include "near_perceptron.h"
 
 #include <math.h>
 #include <string.h>
@@ -166,22 +167,10 @@ static void forecast(struct panel *panel, const struct row *row, const void *poo
 	}
 }
 
-static void sleep(struct panel *panel, uint32_t horizon) {
-	for (uint32_t h = 0; h < horizon; h++)
+static void sleep(struct panel *panel, const struct row *row) {
+	for (uint32_t h = 0; h < row->layout->horizon; h++)
 		panel->forecasts[EXPERT_NEIGHBOURS_OWN][h] = NAN;
-}
-
-/* Lets the others see what the series forecasts by itself. */
-static void tell(const struct panel *panel, const struct row *row, const struct near_seat *near,
-	const struct moment *at) {
-	float deviations[BOARD_LEADS];
-	for (uint32_t k = 0; k < BOARD_LEADS; k++) {
-		uint32_t h = row->layout->horizon >> (BOARD_LEADS - 1 - k);
-		double alone = (double)panel->forecasts[EXPERT_ALONE][h > 0 ? h - 1 : 0];
-		double level = (row->anchor - row->head->history.mean) / row->scale;
-		deviations[k] = (float)limited(level + alone, BOARD_LIMIT);
-	}
-	neighbourhood_tell(near->hood, near->seat, at, deviations);
+	row->near_examples[row->tick % row->layout->horizon] = REPLAY_NONE;
 }
 
 void near_run(struct panel *panel, const struct row *row, const struct near_seat *near,
@@ -195,21 +184,21 @@ void near_run(struct panel *panel, const struct row *row, const struct near_seat
 	panel_label(panel, row, arrived);
 	/* One that is stuck is forecast without an error, and would teach that neighbours mean nothing. */
 	bool teaches = !board_is_stuck(&near->hood->seats[near->seat]);
+	near_perceptron_learn(panel, row, near, arrived);
 	learn(panel, row, teaches ? near->hood->pool : NULL, arrived);
-	if (row->head->history.missing == 0)
-		tell(panel, row, near, at);
 
 	bool awake = write_inputs(row, near, at, panel->inputs);
 	bool usable = awake && row->head->history.missing == 0;
 	rls_step(shape, row->near_state, panel->forecasts[EXPERT_NEIGHBOURS_OWN], panel->labels,
 		arrived, panel->inputs, usable);
 	if (!awake) {
-		sleep(panel, shape->horizon);
+		sleep(panel, row);
 		return;
 	}
 	float phi[POOL_INPUTS];
 	widen(panel->inputs, phi);
 	forecast(panel, row, near->hood->pool, phi);
+	near_perceptron_run(panel, row, near, at, panel->inputs, usable && teaches);
 	if (!usable)
 		return;
 	double weight = teaches ? 1 / (*row->near_local + LOCAL_LEAST) : 0;

@@ -32,7 +32,8 @@ static size_t loadings_size(uint32_t room) {
 size_t neighbourhood_size(uint32_t room, uint32_t horizon) {
 	return aligned(sizeof(struct neighbourhood_head)) +
 	       aligned(room * sizeof(struct board_seat)) + 2 * matrix_size(room) +
-	       loadings_size(room) + aligned(pool_size(neighbourhood_pool_leads(horizon)));
+	       loadings_size(room) + aligned(pool_size(neighbourhood_pool_leads(horizon))) +
+	       aligned(sizeof(struct perceptron)) + aligned(replay_size(room));
 }
 
 void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon) {
@@ -54,6 +55,10 @@ void neighbourhood_open(struct neighbourhood *hood, void *bytes) {
 	hood->loadings = (float *)(void *)at;
 	at += loadings_size(head->room);
 	hood->pool = at;
+	at += aligned(pool_size(neighbourhood_pool_leads(head->horizon)));
+	hood->perceptron = (struct perceptron *)(void *)at;
+	at += aligned(sizeof(struct perceptron));
+	hood->replay = (struct replay *)(void *)at;
 }
 
 bool neighbourhood_is_sound(const void *bytes, size_t size) {
@@ -86,6 +91,8 @@ void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *fr
 	copy_matrix(to->changes, more, from->changes, room);
 	memcpy(to->loadings, from->loadings, room * PICTURE_RANK * sizeof(float));
 	memcpy(to->pool, from->pool, pool_size(neighbourhood_pool_leads(from->head->horizon)));
+	*to->perceptron = *from->perceptron;
+	replay_copy(to->replay, from->replay);
 }
 
 static uint32_t find_seat(const struct neighbourhood *hood, uint32_t series) {
@@ -189,7 +196,29 @@ void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at) 
 	for (; from < slot; from++)
 		finish_slot(hood, from);
 	pool_solve(hood->pool, neighbourhood_pool_leads(head->horizon));
+	replay_practise(hood->replay, hood->perceptron, head->count);
 	head->slot = slot;
+}
+
+/* What a member told last, at a slot or the one before; and its weight, 0: nothing. */
+static const float *told_last(const struct board_seat *seat, int64_t slot, double *ret_weight) {
+	const float *told = board_told(seat, slot);
+	*ret_weight = told ? 1 : 0.5;
+	return told ? told : board_told(seat, slot - 1);
+}
+
+/* The same of what they told. */
+static void score_told(struct neighbourhood *hood, int64_t slot) {
+	struct picture_sums sums[BOARD_TOLD] = { 0 };
+	for (uint32_t i = 0; i < hood->head->count; i++) {
+		double weight;
+		const float *told = told_last(&hood->seats[i], slot, &weight);
+		for (int k = 0; k < BOARD_TOLD && told; k++)
+			picture_see(&sums[k], hood->loadings + (size_t)i * PICTURE_RANK, weight,
+				(double)told[k]);
+	}
+	for (int k = 0; k < BOARD_TOLD; k++)
+		picture_scores(&sums[k], hood->told_scores[k]);
 }
 
 /* The picture's scores at a slot and before, over the members that are seen. */
@@ -206,6 +235,7 @@ static void score_picture(struct neighbourhood *hood, int64_t slot) {
 		}
 		picture_scores(&sums, hood->scores[lag]);
 	}
+	score_told(hood, slot);
 	hood->scored_slot = slot;
 }
 
@@ -226,26 +256,50 @@ static double mean_of_nearest(
 }
 
 void neighbourhood_tell(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
-	const float deviations[BOARD_LEADS]) {
+	const float numbers[BOARD_TOLD]) {
 	if (hood->head->step_ms == at->step_ms)
-		board_tell(&hood->seats[seat], slot_of(at), deviations);
+		board_tell(&hood->seats[seat], slot_of(at), numbers);
 }
 
-/* What the nearest ones forecast at a slot against what the member did, 0 where nothing is known. */
-static void compare_forecasts(const struct neighbourhood *hood, const struct board_seat *seat,
-	int64_t slot, float differences[BOARD_LEADS]) {
-	const float *own = board_told(seat, slot);
-	float sums[BOARD_LEADS] = { 0 }, count = 0;
-	for (int k = 0; k < NEAREST && own; k++) {
-		const float *told = seat->closeness[k] > 0
-					    ? board_told(&hood->seats[seat->nearest[k]], slot)
-					    : NULL;
-		for (int i = 0; i < BOARD_LEADS && told; i++)
-			sums[i] += told[i];
-		count += told != NULL;
+/* Adds how what another member told differs from what this one did, in the last period in which both
+ * have told anything; false if there is none. */
+static bool add_difference(const struct board_seat *own, const struct board_seat *other,
+	int64_t slot, float sums[BOARD_TOLD]) {
+	for (int64_t age = 0; age <= 1; age++) {
+		const float *mine = board_told(own, slot - age);
+		const float *theirs = board_told(other, slot - age);
+		if (!mine || !theirs)
+			continue;
+		for (int k = 0; k < BOARD_TOLD; k++)
+			sums[k] += theirs[k] - mine[k];
+		return true;
 	}
-	for (int i = 0; i < BOARD_LEADS; i++)
-		differences[i] = count > 0 ? sums[i] / count - own[i] : 0;
+	return false;
+}
+
+/* What the nearest ones told against what the member did, 0 where nothing is known. */
+static void compare_nearest(const struct neighbourhood *hood, const struct board_seat *seat,
+	int64_t slot, float differences[BOARD_TOLD]) {
+	float count = 0;
+	memset(differences, 0, BOARD_TOLD * sizeof(*differences));
+	for (int k = 0; k < NEAREST; k++)
+		if (seat->closeness[k] > 0)
+			count += add_difference(
+				seat, &hood->seats[seat->nearest[k]], slot, differences);
+	for (int k = 0; k < BOARD_TOLD && count > 0; k++)
+		differences[k] /= count;
+}
+
+void neighbourhood_look_told(const struct neighbourhood *hood, uint32_t seat,
+	const struct moment *at, float nearest[BOARD_TOLD], float picture[BOARD_TOLD]) {
+	const float *loading = hood->loadings + (size_t)seat * PICTURE_RANK;
+	double weight;
+	const float *own = told_last(&hood->seats[seat], slot_of(at), &weight);
+	compare_nearest(hood, &hood->seats[seat], slot_of(at), nearest);
+	for (int k = 0; k < BOARD_TOLD; k++) {
+		double rebuilt = picture_rebuild(loading, hood->told_scores[k]);
+		picture[k] = own ? (float)(rebuilt - (double)own[k]) : 0;
+	}
 }
 
 bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
@@ -264,7 +318,9 @@ bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct 
 		seen[2 * lag] = (float)(nearest - own[lag]);
 		seen[2 * lag + 1] = (float)(rebuilt - own[lag]);
 	}
-	compare_forecasts(hood, &hood->seats[seat], slot - 1, seen + 2 * NEAR_LAGS);
+	float told[BOARD_TOLD];
+	compare_nearest(hood, &hood->seats[seat], slot, told);
+	memcpy(seen + 2 * NEAR_LAGS, told, BOARD_LEADS * sizeof(*told));
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "board.h"
 #include "picture.h"
 #include "pool.h"
+#include "replay.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,11 +13,13 @@
 
 /*
  * Series of one quantity that see each other: the board with their newest values, who moves with
- * whom, a low-rank picture of all of them, and linear weights that they learn together.
+ * whom, a low-rank picture of all of them, and what they learn together: linear weights, and a
+ * perceptron with the examples that it learns from.
  *
  * The order of a batch:
  *   neighbourhood_post      for every tick: its value goes to the board
  *   neighbourhood_advance   for every tick: slots that are over are learned from
+ *   neighbourhood_tell      for every tick: what it forecasts by itself goes to the board
  *   neighbourhood_look, neighbourhood_teach_*   for every tick: what its neighbours say, and what it
  *                           teaches; takes effect at the next advance
  * so nothing depends on the order of the ticks within a batch as long as teaching has one order.
@@ -53,11 +56,14 @@ struct neighbourhood {
 	float *levels, *changes; /* moments, [room][room] */
 	float *loadings; /* [room][PICTURE_RANK] */
 	void *pool;
+	struct perceptron *perceptron;
+	struct replay *replay;
 	/* Not saved: who may be whose nearest, NULL: anybody (choice.h); the picture's scores as last looked
 	 * at. */
 	const struct candidates *candidates;
 	int64_t scored_slot;
 	double scores[NEAR_LAGS][PICTURE_RANK];
+	double told_scores[BOARD_TOLD][PICTURE_RANK];
 	float work[NEIGHBOURHOOD_MAX * PICTURE_RANK];
 };
 
@@ -93,16 +99,22 @@ bool neighbourhood_post(struct neighbourhood *hood, uint32_t seat, const struct 
 	double value, double mean, double scale);
 void neighbourhood_advance(struct neighbourhood *hood, const struct moment *at);
 
-/* What a member forecasts at the period's end, for the others to see from the next one on. */
+/* What a member tells of itself at the period's end (struct board_told). */
 void neighbourhood_tell(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
-	const float deviations[BOARD_LEADS]);
+	const float numbers[BOARD_TOLD]);
 
 /* What the neighbours say of a member: for each lag the mean of the nearest ones, and what the picture
- * rebuilds, both against the member's own deviations; and what the nearest ones forecast a period ago,
- * against what the member did. False: not yet anything. */
+ * rebuilds, both against the member's own deviations; and what the nearest ones forecast, against what the
+ * member does. False: not yet anything. */
 bool neighbourhood_look(struct neighbourhood *hood, uint32_t seat, const struct moment *at,
 	const double own[NEAR_LAGS], float seen[NEAR_SEEN]);
 extern const uint32_t near_lags[NEAR_LAGS];
+
+/* The same of all that the others told, after neighbourhood_look: the mean of the nearest ones, then the
+ * picture, 0 where nothing is known. Who has told nothing yet in this period counts with what it told in
+ * the one before. */
+void neighbourhood_look_told(const struct neighbourhood *hood, uint32_t seat,
+	const struct moment *at, float nearest[BOARD_TOLD], float picture[BOARD_TOLD]);
 
 /* One that a member sees through the network. */
 struct companion {

@@ -90,7 +90,7 @@ static void a_spike_is_limited(void **state) {
 static void what_a_member_forecast_is_kept_for_two_slots(void **state) {
 	(void)state;
 	struct board_seat seat = taken();
-	const float first[BOARD_LEADS] = { 1, 2, 3 }, second[BOARD_LEADS] = { 4, 5, 6 };
+	const float first[BOARD_TOLD] = { 1, 2, 3 }, second[BOARD_TOLD] = { 4, 5, 6 };
 	assert_null(board_told(&seat, SOON));
 	board_tell(&seat, SOON, first);
 	board_tell(&seat, SOON + 1, second);
@@ -103,7 +103,7 @@ static void what_a_member_forecast_is_kept_for_two_slots(void **state) {
 static void a_stuck_member_forecasts_nothing(void **state) {
 	(void)state;
 	struct board_seat seat = taken();
-	const float deviations[BOARD_LEADS] = { 0 };
+	const float deviations[BOARD_TOLD] = { 0 };
 	for (int i = 0; i <= BOARD_STUCK; i++) {
 		board_post(&seat, SOON + i, 14, 10, 2);
 		board_tell(&seat, SOON + i, deviations);

@@ -92,7 +92,8 @@ static void a_stuck_neighbour_poisons_nobody(void **state) {
 	assert_true(grouped < 0.95 * alone);
 }
 
-/* Half of the members stick: for the others it is as if they had never been there. */
+/* Half of the members stick: for the others it is nearly as if they had never been there. What was learned when they
+ * were seen fades slowly. */
 static void stuck_neighbours_teach_nothing(void **state) {
 	struct bed *bed = *state;
 	double alone, stuck, without;
@@ -106,7 +107,7 @@ static void stuck_neighbours_teach_nothing(void **state) {
 	without = error_of(bed, 3, MEMBERS);
 	bed_close(bed);
 	assert_true(without < 0.95 * alone);
-	assert_true(alone - stuck > 0.9 * (alone - without));
+	assert_true(alone - stuck > 0.85 * (alone - without));
 }
 
 /* Members that learn together without seeing each other: a control, for what is due to seeing. */

@@ -135,19 +135,18 @@ static void companions_grow_old(void **state) {
 	assert_int_equal(neighbourhood_companions(&bed->hood, 0, &at, seen), 0);
 }
 
-/* Of the nearest of detector 0, all members but two say something of what is coming. */
-static void what_the_nearest_forecast_is_seen_a_period_later(void **state) {
-	struct bed *bed = *state;
-	struct moment before = moment_at(FIRST + 199), at = moment_at(FIRST + 200);
-	const double own[NEAR_LAGS] = { 0 };
-	const float *forecasts = NULL;
-	float seen[NEAR_SEEN];
-	double correlation, sum = 0, count = 0;
+/* Forecasts and errors of member i, all but two of which say something. */
+static void tell_all(struct bed *bed, const struct moment *at) {
 	for (uint32_t i = 0; i < MEMBERS; i++) {
-		const float told[BOARD_LEADS] = { (float)i, 10 * (float)i, 1 };
+		const float told[BOARD_TOLD] = { (float)i, 10 * (float)i, 1, 0, -2 * (float)i, 5 };
 		if (i != 2)
-			neighbourhood_tell(&bed->hood, i, &before, told);
+			neighbourhood_tell(&bed->hood, i, at, told);
 	}
+}
+
+/* The mean number of the nearest of member 0 that say something. */
+static double mean_of_nearest(const struct bed *bed) {
+	double correlation, sum = 0, count = 0;
 	for (uint32_t rank = 0; rank < NEAREST; rank++) {
 		uint32_t series = neighbourhood_nearest(&bed->hood, 0, rank, &correlation);
 		if (series == 0 || series == 102)
@@ -155,19 +154,59 @@ static void what_the_nearest_forecast_is_seen_a_period_later(void **state) {
 		sum += series - 100;
 		count++;
 	}
-	forecasts = seen + 2 * NEAR_LAGS;
 	assert_true(count > 0);
-	assert_true(neighbourhood_look(&bed->hood, 0, &before, own, seen));
-	for (int k = 0; k < BOARD_LEADS; k++)
-		assert_float_equal((double)forecasts[k], 0, 0);
-	step(bed, FIRST + 200, MEMBERS);
+	return sum / count;
+}
+
+static void what_the_nearest_tell_is_seen_at_once_and_a_period_later(void **state) {
+	struct bed *bed = *state;
+	const double own[NEAR_LAGS] = { 0 };
+	float seen[NEAR_SEEN], nearest[BOARD_TOLD], picture[BOARD_TOLD];
+	const float *forecasts = seen + 2 * NEAR_LAGS;
+	double mean = mean_of_nearest(bed);
+	struct moment at = moment_at(FIRST + 199);
+	tell_all(bed, &at);
+	for (int later = 0; later < 2; later++) {
+		at = moment_at(FIRST + 199 + later);
+		assert_true(neighbourhood_look(&bed->hood, 0, &at, own, seen));
+		neighbourhood_look_told(&bed->hood, 0, &at, nearest, picture);
+		assert_float_equal((double)forecasts[0], mean, 1e-5);
+		assert_float_equal((double)forecasts[1], 10 * mean, 1e-4);
+		assert_float_equal((double)forecasts[2], 0, 1e-6);
+		assert_memory_equal(nearest, forecasts, BOARD_LEADS * sizeof(float));
+		assert_float_equal((double)nearest[4], -2 * mean, 1e-5);
+		/* One that has said nothing itself has nothing to compare with. */
+		assert_true(neighbourhood_look(&bed->hood, 2, &at, own, seen));
+		assert_float_equal((double)forecasts[0], 0, 0);
+		neighbourhood_look_told(&bed->hood, 2, &at, nearest, picture);
+		assert_true(nearest[5] == 0 && picture[5] == 0);
+		step(bed, FIRST + 200 + later, MEMBERS);
+	}
+	at = moment_at(FIRST + 201);
 	assert_true(neighbourhood_look(&bed->hood, 0, &at, own, seen));
-	assert_float_equal((double)forecasts[0], sum / count, 1e-5);
-	assert_float_equal((double)forecasts[1], 10 * sum / count, 1e-4);
-	assert_float_equal((double)forecasts[2], 0, 1e-6);
-	/* One that has said nothing itself has nothing to compare with. */
-	assert_true(neighbourhood_look(&bed->hood, 2, &at, own, seen));
 	assert_float_equal((double)forecasts[0], 0, 0);
+}
+
+/* What all tell in the picture's own terms is what it says of each; one that strays is pulled back but for what
+ * it weighs itself, the square of its loading: the loadings are orthonormal. */
+static void the_picture_says_what_all_tell(void **state) {
+	struct bed *bed = *state;
+	struct moment at = moment_at(FIRST + 199);
+	const double own[NEAR_LAGS] = { 0 };
+	float seen[NEAR_SEEN], nearest[BOARD_TOLD], picture[BOARD_TOLD];
+	double weight = 0;
+	for (uint32_t i = 0; i < MEMBERS; i++) {
+		const float *loading = bed->hood.loadings + (size_t)i * PICTURE_RANK;
+		float fits = 2 * loading[0] - loading[1] + 0.5F * loading[2];
+		const float told[BOARD_TOLD] = { fits, 0, 0, 0, 0, i == 1 ? fits + 1 : fits };
+		neighbourhood_tell(&bed->hood, i, &at, told);
+		for (int k = 0; k < PICTURE_RANK && i == 1; k++)
+			weight += (double)(loading[k] * loading[k]);
+	}
+	assert_true(neighbourhood_look(&bed->hood, 1, &at, own, seen));
+	neighbourhood_look_told(&bed->hood, 1, &at, nearest, picture);
+	assert_float_equal((double)picture[0], 0, 5e-3);
+	assert_float_equal((double)picture[5], weight - 1, 5e-3);
 }
 
 static void one_with_another_step_stays_alone(void **state) {
@@ -237,7 +276,9 @@ int main(void) {
 			a_silent_one_gives_its_place_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(companions_grow_old, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			what_the_nearest_forecast_is_seen_a_period_later, set_up, tear_down),
+			what_the_nearest_tell_is_seen_at_once_and_a_period_later, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(the_picture_says_what_all_tell, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			one_with_another_step_stays_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
