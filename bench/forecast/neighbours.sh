@@ -16,6 +16,7 @@ data=${XLSTMD_DATA:-$(dirname "$0")/../../../shared/data}
 	echo "skipped: no data at $data"
 	exit 77
 }
+data=$(cd "$data" && pwd)
 names=${*:-los congested prsa strangers stuck reversed}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
