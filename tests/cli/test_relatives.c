@@ -153,11 +153,12 @@ static struct xlstm_weights *start_weights(void) {
 	return pooled;
 }
 
-static struct trainer *open_trainer(const struct roads *roads, uint32_t threads, bool frozen) {
+static struct trainer *open_trainer(
+	const struct roads *roads, uint32_t lanes, uint32_t threads, bool frozen) {
 	struct xlstm_weights *start = start_weights();
 	struct trainer_options options = { .source = source_of(roads),
 		.steps = 100,
-		.lanes = 2 * LANE_COMPANY,
+		.lanes = lanes,
 		.threads = threads,
 		.rate = 0.1,
 		.decay = 0.05,
@@ -189,7 +190,7 @@ static double held_out_ratio(const struct roads *roads, const struct xlstm_weigh
 static void the_pooling_learns_from_neighbours(void **state) {
 	const struct roads *roads = *state;
 	struct xlstm_weights *before = start_weights(), *after = start_weights();
-	struct trainer *trainer = open_trainer(roads, 2, true);
+	struct trainer *trainer = open_trainer(roads, LANE_COMPANY, 1, true);
 	for (int i = 0; i < 60; i++)
 		assert_true(isfinite(trainer_step(trainer)));
 	trainer_average(trainer, after);
@@ -208,7 +209,7 @@ static void the_pooling_learns_from_neighbours(void **state) {
 
 static uint64_t identity_after(const struct roads *roads, uint32_t threads) {
 	struct xlstm_weights *weights = start_weights();
-	struct trainer *trainer = open_trainer(roads, threads, false);
+	struct trainer *trainer = open_trainer(roads, 2 * LANE_COMPANY, threads, false);
 	trainer_step(trainer);
 	trainer_step(trainer);
 	trainer_average(trainer, weights);
