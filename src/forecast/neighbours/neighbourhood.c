@@ -87,6 +87,8 @@ void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *fr
 	*to->head = *from->head;
 	to->head->room = more;
 	memcpy(to->seats, from->seats, room * sizeof(*to->seats));
+	if (from->head->counted == 0)
+		return; /* nothing has been learned: the rest is zero, as the fresh bytes are */
 	copy_matrix(to->levels, more, from->levels, room);
 	copy_matrix(to->changes, more, from->changes, room);
 	memcpy(to->loadings, from->loadings, room * PICTURE_RANK * sizeof(float));
@@ -121,6 +123,8 @@ uint32_t neighbourhood_sit(struct neighbourhood *hood, uint32_t series) {
 
 void neighbourhood_leave(struct neighbourhood *hood, uint32_t seat) {
 	board_seat_take(&hood->seats[seat], 0);
+	if (hood->head->counted == 0)
+		return;
 	moments_forget(hood->levels, hood->head->room, seat);
 	moments_forget(hood->changes, hood->head->room, seat);
 	memset(hood->loadings + (size_t)seat * PICTURE_RANK, 0, PICTURE_RANK * sizeof(float));
