@@ -39,6 +39,7 @@ static const char usage[] =
 	"      --model FILE         the network's weights, or none (auto: installed)\n"
 	"      --learn on|off       whether the network learns on the way (on)\n"
 	"      --experts A,B,...    experts that take part (all)\n"
+	"      --shifts on|off      whether what was learned follows shifts of the level (on)\n"
 	"      --lean               rows of little memory, as `rows = lean` does\n"
 	"      --zscore-rows N      scores in deviations over the first N rows\n"
 	"      --score-from ROW     first row whose forecasts are scored (0)\n"
@@ -67,6 +68,7 @@ enum option_code {
 	OPTION_MODEL,
 	OPTION_LEARN,
 	OPTION_CONFIG,
+	OPTION_SHIFTS,
 	OPTION_LEAN,
 	OPTION_ZSCORE_ROWS,
 	OPTION_SCORE_FROM,
@@ -95,6 +97,7 @@ static const struct option long_options[] = {
 	{ "learn",required_argument, NULL, OPTION_LEARN },
 	{ "config",           required_argument, NULL, OPTION_CONFIG },
 	{ "model",                required_argument, NULL, OPTION_MODEL },
+	{ "shifts",            required_argument, NULL, OPTION_SHIFTS },
 	{ "lean",		   no_argument, NULL, OPTION_LEAN },
 	{ "zscore-rows",                      required_argument, NULL, OPTION_ZSCORE_ROWS },
 	{ "score-from",required_argument, NULL, OPTION_SCORE_FROM },
@@ -192,6 +195,7 @@ static int take_option(struct backtest_options *options, int code, const char *a
 	case OPTION_MODEL: options->model = argument; return 0;
 	case OPTION_LEARN: return read_switch(argument, &options->learning.enabled);
 	case OPTION_CONFIG: return take_config(options, argument);
+	case OPTION_SHIFTS: return read_switch(argument, &options->forecast.shifts);
 	case OPTION_LEAN: options->forecast.rows = ROWS_LEAN; return 0;
 	case OPTION_ZSCORE_ROWS: return read_count(argument, &options->zscore_rows);
 	case OPTION_SCORE_FROM: return read_count(argument, &options->score_from);

@@ -32,6 +32,13 @@ enum config_rows {
 	CONFIG_ROWS_LEAN,
 };
 
+/* What is done about abrupt shifts of a series' level. */
+enum config_shifts {
+	CONFIG_SHIFTS_UNSET, /* of a source: as [forecast] says */
+	CONFIG_SHIFTS_FOLLOW,
+	CONFIG_SHIFTS_IGNORE,
+};
+
 struct config_daemon {
 	char *instance;
 	uint32_t log; /* enum log_level */
@@ -81,6 +88,7 @@ struct config_forecast {
 	struct config_list season;
 	struct config_list experts;
 	uint32_t rows; /* enum config_rows */
+	uint32_t shifts; /* enum config_shifts */
 	char *model;
 	uint32_t seed;
 	uint32_t stale_after;
@@ -141,6 +149,7 @@ struct config_source {
 	struct config_list position;
 	char *group;
 	uint32_t rows; /* enum config_rows */
+	uint32_t shifts; /* enum config_shifts */
 	uint32_t anomaly_side; /* enum guard_side */
 	struct config_list anomaly_least; /* absolute, and as a percentage */
 	struct config_list range; /* lowest and highest value */

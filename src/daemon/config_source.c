@@ -126,6 +126,7 @@ int config_forecast_options(const struct config *config, const struct config_sou
 
 	forecast_options_init(&options);
 	options.horizon = source->horizon;
+	options.shifts = source->shifts == CONFIG_SHIFTS_FOLLOW;
 	options.rows = source->rows == CONFIG_ROWS_LEAN ? ROWS_LEAN : ROWS_FULL;
 	int r = config_group(source, options.group);
 	if (r == 0)

@@ -67,6 +67,12 @@ static const struct key_choice rows_words[] = {
 	{ NULL, 0 },
 };
 
+static const struct key_choice shifts_words[] = {
+	{ "follow", CONFIG_SHIFTS_FOLLOW },
+	{ "ignore", CONFIG_SHIFTS_IGNORE },
+	{ NULL, 0 },
+};
+
 static const struct key_choice side_words[] = {
 	{ "both", GUARD_BOTH },
 	{ "above", GUARD_ABOVE },
@@ -239,6 +245,10 @@ static const struct key keys[] = {
 		.at = AT(forecast.rows), .initial = "full", .choices = rows_words,
 		.help = "How much is kept of a series: full, some 400 kB at 24 steps, or lean, at "
 			"most 16 kB, with errors a few percent larger." },
+	{ .section = "forecast", .name = "shifts", .type = KEY_CHOICE,
+		.at = AT(forecast.shifts), .initial = "follow", .choices = shifts_words,
+		.help = "Whether what has been learned of a series follows when its level shifts "
+			"abruptly and to stay, as when a sensor is calibrated." },
 	{ .section = "forecast", .name = "model", .type = KEY_TEXT,
 		.at = AT(forecast.model), .initial = "auto",
 		.help = "File with the network's weights (safetensors); auto takes those that were "
@@ -359,6 +369,9 @@ static const struct key keys[] = {
 	{ .section = SECTION_SOURCE, .name = "rows", .type = KEY_CHOICE,
 		.at = AT_SOURCE(rows), .inherits = "rows", .choices = rows_words,
 		.help = "How much is kept of a series." },
+	{ .section = SECTION_SOURCE, .name = "shifts", .type = KEY_CHOICE,
+		.at = AT_SOURCE(shifts), .inherits = "shifts", .choices = shifts_words,
+		.help = "Whether what has been learned of a series follows abrupt shifts of its level." },
 	{ .section = SECTION_SOURCE, .name = "anomaly_side", .type = KEY_CHOICE,
 		.at = AT_SOURCE(anomaly_side), .initial = "both", .choices = side_words,
 		.reload = true,

@@ -203,7 +203,6 @@ static void step_alone(const struct row *row, const struct siblings *siblings,
 	const struct network_voice *voice, struct panel *panel, struct outlook *outlook) {
 	struct row_head *head = row->head;
 	uint32_t waiting = waiting_of(row);
-	head->anomaly = 0;
 	outlook->settled = (struct settled){ 0 };
 	if (head->history.missing == 0)
 		outlook->settled = settle(row, waiting);
@@ -219,7 +218,7 @@ static void finish_channel(
 	outlook->observed = head->history.missing ? NAN : row->anchor;
 	outlook->missing = head->history.missing;
 	outlook->seen = head->history.seen;
-	outlook->anomaly = head->anomaly;
+	outlook->anomaly = outlook->settled.anomaly;
 	outlook->skill = skill_of(row);
 	outlook->restarted = false;
 	if (!is_sound(outlook, row->layout->horizon))
@@ -233,7 +232,7 @@ static void guard(
 	bool possible = guards_allow(guards, value);
 	outlook->impossible = possible ? NAN : value;
 	outlook->anomaly =
-		possible ? guards_judge(guards, outlook->anomaly, value, row->head->expected)
+		possible ? guards_judge(guards, outlook->anomaly, value, outlook->settled.expected)
 			 : guards_judge_impossible(guards, value);
 	guards_clip(guards, outlook->mean, horizon);
 	guards_clip(guards, outlook->quantiles, QUANTILES * horizon);

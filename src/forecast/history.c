@@ -12,7 +12,6 @@
 static void history_observe(struct history *history, double x) {
 	history->seen++;
 	history->missing = 0;
-	history->observed = x;
 	double rate = fmax(1 / (double)history->seen, 1 / HISTORY_SCALE_WINDOW);
 	double deviation = x - history->mean;
 	history->mean += rate * deviation;
@@ -44,6 +43,14 @@ void history_rebase(struct history *history, float *values, uint32_t length) {
 	for (uint32_t i = 0; i < length; i++)
 		values[i] = (float)((double)values[i] + shift);
 	history->base = history->newest;
+}
+
+void history_move(
+	struct history *history, float *values, uint32_t length, uint64_t ticks, double jump) {
+	uint64_t kept = history->ticks < length ? history->ticks : length;
+	for (uint64_t k = ticks; k < kept; k++)
+		values[history_place(history, length, k)] += (float)jump;
+	history->mean += jump;
 }
 
 double history_scale(const struct history *history) {

@@ -233,6 +233,29 @@ void track_step(const struct track_view *view, double value) {
 	}
 }
 
+static void move_past(const struct track_view *view, uint64_t ticks, double jump) {
+	uint64_t taken = view->track->ticks;
+	for (uint64_t k = ticks; view->filled && k < view->length && k < taken; k++)
+		view->filled[(taken - 1 - k) & (view->length - 1)] += jump;
+}
+
+static void move_profile(const struct track_view *view, double jump) {
+	for (uint32_t phase = 0; phase < view->track->m1; phase++)
+		set_profile(view, phase, profile_at(view, phase) + jump);
+}
+
+void track_move(const struct track_view *view, uint64_t ticks, double jump) {
+	struct track *track = view->track;
+	move_past(view, ticks, jump);
+	if (has_profile(view, track->m1))
+		move_profile(view, jump);
+	track->level += jump;
+	track->d1 -= jump;
+	track->dp -= jump;
+	track->d2 -= jump;
+	track->residual = 0;
+}
+
 /* How far back from t the newest tick at the phase of t + lead lies. */
 static uint64_t phase_back(uint32_t m, uint32_t lead) {
 	return (uint64_t)m * ((lead + m - 1) / m) - lead;

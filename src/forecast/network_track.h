@@ -75,6 +75,10 @@ void track_copy_profile(const struct track_view *view, double *profile, uint8_t 
 /* The history's base was another one before. */
 void track_rebase(const struct track_view *view, double before);
 
+/* The level has moved by `jump` since `ticks` ticks ago, the newest included: what is remembered of before
+ * moves with it. A history that the track shares is moved already. */
+void track_move(const struct track_view *view, uint64_t ticks, double jump);
+
 /* One tick; value is NAN where there is no reading. Ticks before the first reading are not ticks. */
 void track_step(const struct track_view *view, double value);
 

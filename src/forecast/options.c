@@ -65,6 +65,7 @@ void forecast_options_init(struct forecast_options *options) {
 	options->experts = EXPERTS_ALL;
 	options->season_max = 2016;
 	options->cross_channels = 8;
+	options->shifts = true;
 	guards_init(&options->guards);
 }
 

@@ -74,6 +74,7 @@ struct forecast_options {
 	char group[GROUP_NAME_MAX +
 		   1]; /* whose detectors see each other, padded with zeros; "": none */
 	bool blind; /* a control: members of the group learn together but do not see each other */
+	bool shifts; /* whether what has been learned follows abrupt shifts of the level (shift.h) */
 	uint32_t rows; /* enum row_kind */
 	struct guards guards;
 };

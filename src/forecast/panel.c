@@ -34,9 +34,11 @@ static void run_seasonal(float *forecasts, const struct row *row, enum seasonal_
 	}
 }
 
-/* The origin of h ticks ago; false where it is not known, or no observation of its own. */
+/* The origin of h ticks ago; false where it is not known, at another level, or no observation of its own. */
 static bool origin_of(const struct row *row, struct lead lead, struct origin *ret_origin) {
 	struct pending pending;
+	if (row->tick - lead.h < row->head->level_start)
+		return false;
 	if (row->origins) {
 		*ret_origin = *row_origin(row, row->tick - lead.h);
 		return true;

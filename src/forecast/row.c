@@ -162,11 +162,44 @@ static void row_restart_deviations(const struct row *row) {
 	row_forget_expert(row, EXPERT_RLS_SEASON);
 }
 
+/* What has been kept of the series moves to its new level. */
+static void row_move(struct row *row, const struct shift *shift) {
+	struct row_head *head = row->head;
+	uint64_t ticks = shift->ticks;
+	history_move(&head->history, row->values, row->layout->history_length, ticks, shift->jump);
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
+		seasonal_move(&head->seasonal[slot], &seasonal_speeds[slot], ticks, shift->jump);
+	if (row->track.track)
+		track_move(&row->track, ticks, shift->jump);
+	head->level_start = row->tick + 1 - ticks;
+}
+
+/* How far the newest value lies from that of a season ago, and of a long one: what both agree on, since a
+ * weekend is off one, and what was off itself a week ago off the other. */
+static double row_deviation(const struct row *row, uint32_t day, uint32_t week) {
+	double a = row->anchor - row_back(row, day);
+	double b = week ? row->anchor - row_back(row, week) : a;
+	return a * b <= 0 ? 0 : fabs(a) < fabs(b) ? a : b;
+}
+
+/* Looks whether the newest value, `passed` ticks after the one before, completes a new level. */
+static void row_watch(struct row *row, uint64_t passed) {
+	struct row_head *head = row->head;
+	uint32_t day = head->seasonal[SLOT_SLOW].period, week = head->seasonal[SLOT_LONG].period;
+	uint32_t season = week > day ? week : day;
+	struct shift shift;
+	if (!season || row->tick < season || season >= row->layout->history_length)
+		return;
+	if (shift_look(&head->watch, season, day, passed, row_deviation(row, day, week), &shift))
+		row_move(row, &shift);
+}
+
 /* Moves history and profiles on by one tick. */
 static void row_push(struct row *row, double value) {
 	struct row_head *head = row->head;
 	bool present = !isnan(value);
 	double filled = present ? value : row_assume(row);
+	uint64_t missing = head->history.missing;
 	history_push(&head->history, row->values, row->layout->history_length, value, filled);
 	bool slept = !seasonal_is_awake(&head->seasonal[SLOT_LONG]);
 	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
@@ -185,6 +218,8 @@ static void row_push(struct row *row, double value) {
 		track_set_seasons(&row->track, m1, m2 == m1 ? 0 : m2);
 		track_step(&row->track, value);
 	}
+	if (present && row->layout->options.shifts)
+		row_watch(row, missing + 1);
 }
 
 /* Ticks that never came: the past gets as many assumed values as it can hold, and the forecasts

@@ -12,6 +12,7 @@
 #include "record.h"
 #include "rls.h"
 #include "seasonal.h"
+#include "shift.h"
 #include "tally.h"
 
 /*
@@ -66,9 +67,9 @@ struct row_head {
 	struct change change; /* what errors are scaled by */
 	double unit; /* what losses of the experts are counted in */
 	double smooth; /* level of the smoothing expert */
-	double anomaly; /* of the last observation, before guards */
-	double expected; /* the median that was forecast for it */
 	double widening; /* of the predicted range, learned from what left it */
+	struct shift_watch watch;
+	uint64_t level_start; /* tick of the history since which the series is at its level */
 };
 
 struct row_layout {

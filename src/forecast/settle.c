@@ -41,11 +41,12 @@ static double anomaly(const struct row_head *head, const struct pending *pending
 	return distance == 0 ? 0 : distance / fmax(reach, 1e-9 * distance);
 }
 
-static void judge(struct row_head *head, const struct pending *pending, double y) {
+static void judge(
+	struct row_head *head, const struct pending *pending, double y, struct settled *settled) {
 	double median = (double)pending->quantiles[QUANTILE_MEDIAN];
-	head->expected = pending->origin.anchor + pending->origin.scale * median;
-	head->anomaly = anomaly(head, pending, y);
-	head->widening += RANGE_STEP * ((head->anomaly > 1) - RANGE_MISSES);
+	settled->expected = pending->origin.anchor + pending->origin.scale * median;
+	settled->anomaly = anomaly(head, pending, y);
+	head->widening += RANGE_STEP * ((settled->anomaly > 1) - RANGE_MISSES);
 	head->widening = fmax(fmin(head->widening, RANGE_MOST), RANGE_LEAST);
 }
 
@@ -89,7 +90,7 @@ static void settle_lead(const struct row *row, struct lead lead, const struct pe
 		origin->scale);
 	add_errors(settled, pending, y, origin->scale / row->scale);
 	if (h == 1)
-		judge(row->head, pending, y);
+		judge(row->head, pending, y, settled);
 }
 
 struct settled settle(const struct row *row, uint32_t waiting) {

@@ -4,10 +4,12 @@
 
 #include "row.h"
 
-/* Absolute errors of the forecasts that were settled, summed over the leads at which both were awake,
- * in scales of the row. */
+/* What came of the forecasts whose observation the newest tick is. */
 struct settled {
+	/* Absolute errors, summed over the leads at which both were awake, in scales of the row. */
 	double network, closed;
+	double anomaly; /* of the observation, before guards */
+	double expected; /* the median that was forecast for it; 0 like the anomaly if nothing was */
 };
 
 /* Settles every forecast whose observation the newest tick is: the experts' weights, the quantiles

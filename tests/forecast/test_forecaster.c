@@ -195,6 +195,34 @@ static void ticks_that_never_come_count_as_missing(void **unused) {
 	bed_destroy(bed);
 }
 
+/* Mean absolute error over the leads of forecasts made 8 to 20 hours after the level has shifted by thirty
+ * deviations of the noise, over that of the 200 hours before. */
+static double after_a_shift(bool follow) {
+	struct bed *bed = bed_create();
+	struct random random;
+	random_init(&random, 8);
+	double values[1500], before = 0, after = 0;
+	for (uint64_t t = 0; t < 1500; t++)
+		values[t] = sample(&random, t) + (t < 1300 ? 0 : 3);
+	bed->layout.options.shifts = follow;
+	for (uint64_t t = 0; t < 1340; t++) {
+		bed_step(bed, values[t], values[t]);
+		for (uint64_t h = 1; h <= HORIZON; h++) {
+			double error = fabs((double)bed->outlooks[0].mean[h - 1] - values[t + h]);
+			before += t >= 1088 && t < 1288 ? error / 200 : 0;
+			after += t >= 1308 && t < 1320 ? error / 12 : 0;
+		}
+	}
+	bed_destroy(bed);
+	return after / before;
+}
+
+static void what_was_learned_follows_a_shift(void **unused) {
+	(void)unused;
+	/* Most of what the shift costs is gone. */
+	assert_true(after_a_shift(true) - 1 < (after_a_shift(false) - 1) / 4);
+}
+
 static void a_level_shift_is_forgiven_soon(void **unused) {
 	(void)unused;
 	struct bed *bed = bed_create();
@@ -350,6 +378,7 @@ int main(void) {
 		cmocka_unit_test(a_constant_is_forecast_as_such_and_survives_its_end),
 		cmocka_unit_test(missing_runs_poison_nothing),
 		cmocka_unit_test(ticks_that_never_come_count_as_missing),
+		cmocka_unit_test(what_was_learned_follows_a_shift),
 		cmocka_unit_test(a_level_shift_is_forgiven_soon),
 		cmocka_unit_test(impossible_values_are_told_and_teach_nothing),
 		cmocka_unit_test(absurd_values_count_as_missing),

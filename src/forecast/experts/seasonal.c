@@ -39,6 +39,15 @@ void seasonal_rebase(struct seasonal *seasonal, float *profile, double base) {
 	seasonal->base = base;
 }
 
+void seasonal_move(struct seasonal *seasonal, const struct seasonal_speed *speed, uint64_t ticks,
+	double jump) {
+	if (!seasonal_is_awake(seasonal))
+		return;
+	seasonal->base += jump;
+	seasonal->before += jump;
+	seasonal->level -= jump * (1 - pow(1 - speed->level, (double)ticks));
+}
+
 void seasonal_skip(struct seasonal *seasonal, uint64_t ticks) {
 	if (seasonal->period)
 		seasonal->phase = (uint32_t)((seasonal->phase + ticks) % seasonal->period);

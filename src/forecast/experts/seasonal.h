@@ -42,6 +42,11 @@ void seasonal_observe(struct seasonal *seasonal, float *profile, const struct se
 /* Makes another value the base of the profile. */
 void seasonal_rebase(struct seasonal *seasonal, float *profile, double base);
 
+/* The level has moved by `jump` since `ticks` ticks ago: the profile moves with it, and the smoothed level gives
+ * back what it has taken up of that. */
+void seasonal_move(
+	struct seasonal *seasonal, const struct seasonal_speed *speed, uint64_t ticks, double jump);
+
 /* Moves on by ticks of which nothing is known. */
 void seasonal_skip(struct seasonal *seasonal, uint64_t ticks);
 
