@@ -69,6 +69,9 @@ bool neighbourhood_is_sound(const void *bytes, size_t size) {
 		return false;
 	const unsigned char *at = (const unsigned char *)bytes + aligned(sizeof(*head));
 	const struct board_seat *seats = (const struct board_seat *)(const void *)at;
+	at = (const unsigned char *)bytes + size - aligned(replay_size(head->room));
+	if (((const struct replay *)(const void *)at)->count > replay_room(head->room))
+		return false;
 	for (uint32_t i = 0; i < head->room; i++)
 		for (int k = 0; k < NEAREST; k++)
 			if (seats[i].nearest[k] >= head->room)
@@ -211,7 +214,7 @@ static const float *told_last(const struct board_seat *seat, int64_t slot, doubl
 	return told ? told : board_told(seat, slot - 1);
 }
 
-/* The same of what they told. */
+/* The picture's scores of what the members told. */
 static void score_told(struct neighbourhood *hood, int64_t slot) {
 	struct picture_sums sums[BOARD_TOLD] = { 0 };
 	for (uint32_t i = 0; i < hood->head->count; i++) {

@@ -262,6 +262,9 @@ static void damage_is_seen(void **state) {
 	bed->hood.head->count = ROOM + 1;
 	assert_false(neighbourhood_is_sound(bed->bytes, size));
 	bed->hood.head->count = MEMBERS;
+	bed->hood.replay->count = replay_room(ROOM) + 1;
+	assert_false(neighbourhood_is_sound(bed->bytes, size));
+	bed->hood.replay->count = 0;
 	bed->hood.head->room = NEIGHBOURHOOD_MAX + 1;
 	assert_false(neighbourhood_is_sound(bed->bytes, size));
 }
