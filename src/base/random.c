@@ -5,10 +5,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* splitmix64 spreads a small seed over the whole state. */
-static uint64_t splitmix(uint64_t *x) {
-	uint64_t z = *x += UINT64_C(0x9e3779b97f4a7c15);
+#define SPLITMIX_STEP UINT64_C(0x9e3779b97f4a7c15)
 
+static uint64_t splitmix(uint64_t z) {
 	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
 	return z ^ z >> 31;
@@ -18,9 +17,14 @@ static uint64_t rotate(uint64_t x, int bits) {
 	return x << bits | x >> (64 - bits);
 }
 
+uint64_t random_bits(uint64_t n) {
+	return splitmix((n + 1) * SPLITMIX_STEP);
+}
+
+/* splitmix64 spreads a small seed over the whole state. */
 void random_init(struct random *random, uint64_t seed) {
-	for (int i = 0; i < 4; i++)
-		random->state[i] = splitmix(&seed);
+	for (uint64_t i = 1; i <= 4; i++)
+		random->state[i - 1] = splitmix(seed + i * SPLITMIX_STEP);
 }
 
 uint64_t random_next(struct random *random) {

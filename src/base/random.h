@@ -9,6 +9,9 @@ struct random {
 	uint64_t state[4];
 };
 
+/* Bits without a pattern for each n: its place in the stream of splitmix64 (Steele, Lea and Flood 2014). */
+uint64_t random_bits(uint64_t n);
+
 void random_init(struct random *random, uint64_t seed);
 uint64_t random_next(struct random *random);
 

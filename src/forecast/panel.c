@@ -2,6 +2,7 @@
 #include "panel.h"
 
 #include "network_outputs.h"
+#include "random.h"
 
 #include <math.h>
 #include <string.h>
@@ -220,14 +221,6 @@ static void add_base(struct panel *panel, const struct row *row) {
 	}
 }
 
-/* Signs of one direction in the space of the features: bits without a pattern (splitmix64). */
-static uint64_t direction_signs(uint64_t number) {
-	uint64_t bits = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-	return bits ^ bits >> 31;
-}
-
 /* The features along a few random directions, which keep most of what a linear map can use. */
 static void project(const struct network_voice *voice, float *to, uint32_t directions) {
 	float gain = FEATURE_GAIN / sqrtf((float)directions);
@@ -236,7 +229,7 @@ static void project(const struct network_voice *voice, float *to, uint32_t direc
 		uint64_t signs = 0;
 		for (uint32_t i = 0; i < voice->width; i++, signs >>= 1) {
 			if (i % 64 == 0)
-				signs = direction_signs((uint64_t)d << 32 | i / 64);
+				signs = random_bits((uint64_t)d << 32 | i / 64);
 			sum += signs & 1 ? voice->features[i] : -voice->features[i];
 		}
 		to[d] = gain * sum;

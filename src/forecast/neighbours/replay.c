@@ -2,6 +2,7 @@
 #include "replay.h"
 
 #include "pending.h"
+#include "random.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static uint32_t place_next(struct replay *replay, uint32_t room) {
 	uint64_t chance = offered / room < REPLAY_RARE ? offered : (uint64_t)room * REPLAY_RARE;
 	if (replay->count < room)
 		return replay->count++;
-	uint64_t place = replay_draw(offered) % chance;
+	uint64_t place = random_bits(offered) % chance;
 	return place < room ? (uint32_t)place : REPLAY_NONE;
 }
 
@@ -77,7 +78,7 @@ static void practise_step(
 	uint64_t drawn = perceptron->steps * EXAMPLES_MOST;
 	for (uint32_t i = 0; i < examples; i++) {
 		float inputs[PERCEPTRON_INPUTS], labels[PERCEPTRON_OUTPUTS];
-		uint32_t example = (uint32_t)(replay_draw(drawn + i) % replay->count);
+		uint32_t example = (uint32_t)(random_bits(drawn + i) % replay->count);
 		replay_read(replay, example, inputs, labels);
 		perceptron_add_example(perceptron, &slopes, inputs, labels);
 	}

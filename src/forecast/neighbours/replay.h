@@ -61,12 +61,4 @@ void replay_read(const struct replay *replay, uint32_t example, float inputs[PER
 /* The perceptron learns from examples drawn by chance, the more the more members there are: one round. */
 void replay_practise(const struct replay *replay, struct perceptron *perceptron, uint32_t members);
 
-/* A number without a pattern for each n (splitmix64). */
-static inline uint64_t replay_draw(uint64_t n) {
-	uint64_t bits = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-	return bits ^ bits >> 31;
-}
-
 #endif
