@@ -16,10 +16,10 @@ _Static_assert(PERCEPTRON_HIDDEN % KERNEL_BLOCK == 0, "layers are whole blocks")
 #define RATE_STEPS  4000.0
 #define RATE_LABELS (512.0 * PERCEPTRON_OUTPUTS)
 
-/* What the moments of the slopes keep, and what keeps them from dividing by nothing. */
+/* What the moments of the gradients keep, and what keeps them from dividing by nothing. */
 #define FIRST_FORGETTING  0.9
 #define SECOND_FORGETTING 0.999
-#define LEAST_SLOPE       1e-8F
+#define LEAST_GRADIENT    1e-8F
 
 /* Part of a weight that a step of length one takes away. */
 #define DECAY 0.01
@@ -60,8 +60,9 @@ void perceptron_forecast(const struct perceptron *perceptron, const float inputs
 		outputs[k] = run_output(&perceptron->weights, hidden, k);
 }
 
-void perceptron_add_example(const struct perceptron *perceptron, struct perceptron_slopes *slopes,
-	const float inputs[PERCEPTRON_INPUTS], const float labels[PERCEPTRON_OUTPUTS]) {
+void perceptron_add_example(const struct perceptron *perceptron,
+	struct perceptron_gradients *gradients, const float inputs[PERCEPTRON_INPUTS],
+	const float labels[PERCEPTRON_OUTPUTS]) {
 	const struct perceptron_weights *weights = &perceptron->weights;
 	float hidden[PERCEPTRON_HIDDEN], back[PERCEPTRON_HIDDEN] = { 0 };
 	run_hidden(weights, inputs, hidden);
@@ -69,34 +70,34 @@ void perceptron_add_example(const struct perceptron *perceptron, struct perceptr
 		if (isnan(labels[k]))
 			continue;
 		float sign = run_output(weights, hidden, k) > labels[k] ? 1 : -1;
-		kernel_add_scaled(slopes->sum.output[k], hidden, sign, PERCEPTRON_HIDDEN);
+		kernel_add_scaled(gradients->sum.output[k], hidden, sign, PERCEPTRON_HIDDEN);
 		kernel_add_scaled(back, weights->output[k], sign, PERCEPTRON_HIDDEN);
-		slopes->sum.bias[k] += sign;
-		slopes->labels++;
+		gradients->sum.bias[k] += sign;
+		gradients->labels++;
 	}
 	for (int j = 0; j < PERCEPTRON_HIDDEN; j++)
 		back[j] *= 1 - hidden[j] * hidden[j];
 	for (int i = 0; i < PERCEPTRON_INPUTS; i++)
-		kernel_add_scaled(slopes->sum.input[i], back, inputs[i], PERCEPTRON_HIDDEN);
+		kernel_add_scaled(gradients->sum.input[i], back, inputs[i], PERCEPTRON_HIDDEN);
 }
 
-void perceptron_step(struct perceptron *perceptron, const struct perceptron_slopes *slopes) {
-	if (slopes->labels == 0)
+void perceptron_step(struct perceptron *perceptron, const struct perceptron_gradients *gradients) {
+	if (gradients->labels == 0)
 		return;
 	double n = (double)++perceptron->steps;
-	double share = fmin(slopes->labels / RATE_LABELS, 1);
+	double share = fmin(gradients->labels / RATE_LABELS, 1);
 	double rate = RATE * sqrt(share / (1 + n / RATE_STEPS));
 	float kept = (float)(1 - rate * DECAY);
 	float first_unit = (float)(1 / (1 - pow(FIRST_FORGETTING, n)));
 	float second_unit = (float)(1 / (1 - pow(SECOND_FORGETTING, n)));
 	float *weights = (float *)&perceptron->weights;
 	float *first = (float *)&perceptron->first, *second = (float *)&perceptron->second;
-	const float *sums = (const float *)&slopes->sum;
+	const float *sums = (const float *)&gradients->sum;
 	for (size_t i = 0; i < WEIGHTS; i++) {
-		float slope = sums[i] / (float)slopes->labels;
-		first[i] += (float)(1 - FIRST_FORGETTING) * (slope - first[i]);
-		second[i] += (float)(1 - SECOND_FORGETTING) * (slope * slope - second[i]);
-		float size = sqrtf(second[i] * second_unit) + LEAST_SLOPE;
+		float gradient = sums[i] / (float)gradients->labels;
+		first[i] += (float)(1 - FIRST_FORGETTING) * (gradient - first[i]);
+		second[i] += (float)(1 - SECOND_FORGETTING) * (gradient * gradient - second[i]);
+		float size = sqrtf(second[i] * second_unit) + LEAST_GRADIENT;
 		weights[i] = kept * weights[i] - (float)rate * first[i] * first_unit / size;
 	}
 }

@@ -26,24 +26,25 @@ struct perceptron_weights {
 struct perceptron {
 	uint64_t steps; /* taken */
 	struct perceptron_weights weights;
-	struct perceptron_weights first, second; /* fading moments of the slopes */
+	struct perceptron_weights first, second; /* fading moments of the gradients */
 };
 
 void perceptron_forecast(const struct perceptron *perceptron, const float inputs[PERCEPTRON_INPUTS],
 	float outputs[PERCEPTRON_OUTPUTS]);
 
 /*
- * One step: slopes, zero at first, are added to by each example, and then taken. A label that is NAN is
+ * One step: gradients, zero at first, are added to by each example, and then taken. A label that is NAN is
  * not learned from.
  */
-struct perceptron_slopes {
+struct perceptron_gradients {
 	struct perceptron_weights sum;
 	uint32_t labels;
 };
 
-void perceptron_add_example(const struct perceptron *perceptron, struct perceptron_slopes *slopes,
-	const float inputs[PERCEPTRON_INPUTS], const float labels[PERCEPTRON_OUTPUTS]);
-void perceptron_step(struct perceptron *perceptron, const struct perceptron_slopes *slopes);
+void perceptron_add_example(const struct perceptron *perceptron,
+	struct perceptron_gradients *gradients, const float inputs[PERCEPTRON_INPUTS],
+	const float labels[PERCEPTRON_OUTPUTS]);
+void perceptron_step(struct perceptron *perceptron, const struct perceptron_gradients *gradients);
 
 /* Weights of the inputs of a fresh one, which are random but always the same. */
 void perceptron_begin(struct perceptron *perceptron);

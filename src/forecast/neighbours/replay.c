@@ -74,15 +74,15 @@ static uint32_t examples_of(uint32_t members) {
 
 static void practise_step(
 	const struct replay *replay, struct perceptron *perceptron, uint32_t examples) {
-	struct perceptron_slopes slopes = { .labels = 0 };
+	struct perceptron_gradients gradients = { .labels = 0 };
 	uint64_t drawn = perceptron->steps * EXAMPLES_MOST;
 	for (uint32_t i = 0; i < examples; i++) {
 		float inputs[PERCEPTRON_INPUTS], labels[PERCEPTRON_OUTPUTS];
 		uint32_t example = (uint32_t)(random_bits(drawn + i) % replay->count);
 		replay_read(replay, example, inputs, labels);
-		perceptron_add_example(perceptron, &slopes, inputs, labels);
+		perceptron_add_example(perceptron, &gradients, inputs, labels);
 	}
-	perceptron_step(perceptron, &slopes);
+	perceptron_step(perceptron, &gradients);
 }
 
 void replay_practise(const struct replay *replay, struct perceptron *perceptron, uint32_t members) {

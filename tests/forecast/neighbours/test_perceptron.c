@@ -57,14 +57,14 @@ static void write_labels(struct bed *bed, const float *inputs, float labels[PERC
 static void learn(struct bed *bed, int steps) {
 	perceptron_begin(&bed->perceptron);
 	for (int step = 0; step < steps; step++) {
-		struct perceptron_slopes slopes = { .labels = 0 };
+		struct perceptron_gradients gradients = { .labels = 0 };
 		for (int i = 0; i < EXAMPLES; i++) {
 			float inputs[PERCEPTRON_INPUTS], labels[PERCEPTRON_OUTPUTS];
 			draw(bed, inputs);
 			write_labels(bed, inputs, labels);
-			perceptron_add_example(&bed->perceptron, &slopes, inputs, labels);
+			perceptron_add_example(&bed->perceptron, &gradients, inputs, labels);
 		}
-		perceptron_step(&bed->perceptron, &slopes);
+		perceptron_step(&bed->perceptron, &gradients);
 	}
 }
 
@@ -123,9 +123,9 @@ static double loss_of(
 	return sum;
 }
 
-static void slopes_are_those_of_finite_differences(void **state) {
+static void gradients_are_those_of_finite_differences(void **state) {
 	struct bed *bed = *state;
-	struct perceptron_slopes slopes = { .labels = 0 };
+	struct perceptron_gradients gradients = { .labels = 0 };
 	float inputs[PERCEPTRON_INPUTS], labels[PERCEPTRON_OUTPUTS];
 	const double reach = 1e-2;
 	learn(bed, STEPS / 100);
@@ -134,11 +134,11 @@ static void slopes_are_those_of_finite_differences(void **state) {
 	labels[0] += 3;
 	labels[1] -= 3;
 	labels[2] += 3;
-	perceptron_add_example(&bed->perceptron, &slopes, inputs, labels);
-	assert_int_equal(slopes.labels, 3);
+	perceptron_add_example(&bed->perceptron, &gradients, inputs, labels);
+	assert_int_equal(gradients.labels, 3);
 	float *weights = (float *)&bed->perceptron.weights;
-	const float *sums = (const float *)&slopes.sum;
-	for (size_t i = 0; i < sizeof(slopes.sum) / sizeof(float); i++) {
+	const float *sums = (const float *)&gradients.sum;
+	for (size_t i = 0; i < sizeof(gradients.sum) / sizeof(float); i++) {
 		float kept = weights[i];
 		weights[i] = kept + (float)reach;
 		double above = loss_of(&bed->perceptron, inputs, labels);
@@ -151,15 +151,15 @@ static void slopes_are_those_of_finite_differences(void **state) {
 
 static void without_labels_nothing_changes(void **state) {
 	struct bed *bed = *state;
-	struct perceptron_slopes slopes = { .labels = 0 };
+	struct perceptron_gradients gradients = { .labels = 0 };
 	float inputs[PERCEPTRON_INPUTS], labels[PERCEPTRON_OUTPUTS];
 	learn(bed, STEPS / 100);
 	struct perceptron before = bed->perceptron;
 	draw(bed, inputs);
 	for (int k = 0; k < PERCEPTRON_OUTPUTS; k++)
 		labels[k] = NAN;
-	perceptron_add_example(&bed->perceptron, &slopes, inputs, labels);
-	perceptron_step(&bed->perceptron, &slopes);
+	perceptron_add_example(&bed->perceptron, &gradients, inputs, labels);
+	perceptron_step(&bed->perceptron, &gradients);
 	assert_memory_equal(&bed->perceptron, &before, sizeof(before));
 }
 
@@ -170,7 +170,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(
 			the_median_is_learned_not_the_mean, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			slopes_are_those_of_finite_differences, set_up, tear_down),
+			gradients_are_those_of_finite_differences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_labels_nothing_changes, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
