@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "safetensors.h"
 
-#include "twice.h"
+#include "json_twice.h"
 
 #include "xlstm/error.h"
 

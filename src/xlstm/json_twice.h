@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef XLSTM_TWICE_H
-#define XLSTM_TWICE_H
+#ifndef XLSTM_JSON_TWICE_H
+#define XLSTM_JSON_TWICE_H
 
 #include <jansson.h>
 #include <stddef.h>

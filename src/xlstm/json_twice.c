@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "twice.h"
+#include "json_twice.h"
 
 #include <errno.h>
 #include <stdbool.h>
