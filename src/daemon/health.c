@@ -41,7 +41,6 @@ static void look_at_database(struct app *app) {
 
 static void look_at_load(struct app *app) {
 	uint64_t shed = rise(inbox_counters(app->inbox).shed, &app->health.shed);
-
 	uint64_t forecasts = rise(app->counters.forecasts_shed, &app->health.forecasts_shed);
 
 	if (shed > 0)

@@ -207,8 +207,8 @@ int engine_link(
 void engine_unlink_all(struct engine *engine);
 
 /* Goes on in another group, or in none, with what each of its series has learned. `options` differ from
- * those before in group and guards at the most. 0, -ENOMEM, E_TOO_MANY_SERIES, E_NOT_FOUND; the detector is as it was
- * unless 0. */
+ * those before in group and guards at the most. 0, -ENOMEM, E_TOO_MANY_SERIES, E_NOT_FOUND; the detector is
+ * as it was unless 0. */
 int engine_regroup(struct engine *engine, const struct detector *detector,
 	const struct forecast_options *options);
 

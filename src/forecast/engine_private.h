@@ -59,6 +59,7 @@ struct engine {
 /* The layout of detectors with these options, made if need be; NULL: no memory. */
 const struct shared_layout *engine_share_layout(
 	struct engine *engine, const struct forecast_options *options);
+
 /* NULL if the engine does not know the detector. */
 struct member *engine_member(const struct engine *engine, const struct detector *detector);
 

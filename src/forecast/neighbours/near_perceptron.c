@@ -30,12 +30,15 @@ static double limited(double value, double limit) {
 	return fmax(fmin(value, limit), -limit);
 }
 
-double near_own(const struct panel *panel, uint32_t h) {
+/* What a series forecasts by itself, where the middle of its values is meant: the network's median, or
+ * `alone` without a network. */
+static double own_forecast(const struct panel *panel, uint32_t h) {
 	return panel->network_awake ? panel->network[h - 1][QUANTILE_MEDIAN]
 				    : (double)panel->forecasts[EXPERT_ALONE][h - 1];
 }
 
-double near_own_then(const struct pending *pending) {
+/* The same of a forecast that waits. */
+static double own_forecast_then(const struct pending *pending) {
 	float alone = pending->experts[EXPERT_ALONE];
 	return (double)(isnan(pending->median) ? alone : pending->median);
 }
@@ -46,7 +49,7 @@ static double left_over(const struct panel *panel, const struct row *row, struct
 	struct pending *pending) {
 	if (!row_waiting(row, lead, row->tick - lead.h, pending))
 		return NAN;
-	return panel->labels[lead.h - 1] - near_own_then(pending);
+	return panel->labels[lead.h - 1] - own_forecast_then(pending);
 }
 
 void near_perceptron_learn(const struct panel *panel, const struct row *row,
@@ -88,7 +91,7 @@ void near_tell(struct panel *panel, const struct row *row, const struct near_sea
 		return;
 	double level = (row->anchor - row->head->history.mean) / row->scale;
 	for (uint32_t k = 0; k < BOARD_LEADS; k++) {
-		double forecast = near_own(panel, told_lead(row->layout->horizon, k));
+		double forecast = own_forecast(panel, told_lead(row->layout->horizon, k));
 		told[k] = (float)limited(level + forecast, BOARD_LIMIT);
 	}
 	write_errors(panel, row, waiting, told + BOARD_LEADS);
@@ -102,7 +105,7 @@ static void write_own(const struct panel *panel, const struct row *row,
 	const float *told = board_told(seat, seat->slot);
 	memset(to, 0, BOARD_TOLD * sizeof(*to));
 	for (uint32_t k = 0; k < BOARD_LEADS; k++) {
-		to[k] = (float)near_own(panel, told_lead(row->layout->horizon, k));
+		to[k] = (float)own_forecast(panel, told_lead(row->layout->horizon, k));
 		to[BOARD_LEADS + k] = told ? told[BOARD_LEADS + k] : 0;
 	}
 }
@@ -139,7 +142,7 @@ void near_perceptron_run(struct panel *panel, const struct row *row, const struc
 	perceptron_forecast(hood->perceptron, all, outputs);
 	for (uint32_t h = 1; h <= horizon; h++)
 		panel->forecasts[EXPERT_NEIGHBOURS_PERCEPTRON][h - 1] =
-			within_reach(near_own(panel, h) + between(outputs, horizon, h));
+			within_reach(own_forecast(panel, h) + between(outputs, horizon, h));
 	row->near_examples[row->tick % horizon] =
 		offers ? replay_offer(hood->replay, hood->head->room,
 				 hood->seats[near->seat].series, row->tick, all)

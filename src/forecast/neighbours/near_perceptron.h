@@ -9,11 +9,6 @@
  * neighbourhood learns. Where a jam begins or dissolves is no linear matter.
  */
 
-/* What a series forecasts by itself, where the middle of its values is meant: the network's median, or
- * `alone` without a network. */
-double near_own(const struct panel *panel, uint32_t h);
-double near_own_then(const struct pending *pending);
-
 /* The labels that arrived join the examples that they belong to. */
 void near_perceptron_learn(const struct panel *panel, const struct row *row,
 	const struct near_seat *near, uint32_t arrived);
