@@ -240,7 +240,7 @@ static double work_off(int messages) {
 		publish_minute();
 	do
 		continue;
-	while (look().ticks < messages * DETECTORS);
+	while (look().forecasts < messages * DETECTORS);
 	return (double)(now_ms() - start_ms) / 1e3;
 }
 
