@@ -3,6 +3,7 @@
 #include "file.h"
 #include "held_out.h"
 #include "network_loss.h"
+#include "small_network.h"
 #include "trainer.h"
 
 #include <errno.h>
@@ -16,20 +17,8 @@
 
 #include <cmocka.h>
 
-static struct xlstm_weights *fresh_weights(void) {
-	struct xlstm_shape shape = { .inputs = NETWORK_INPUTS,
-		.width = 16,
-		.outputs = NETWORK_OUTPUTS,
-		.block_count = 1,
-		.blocks = { xlstm_block_published(XLSTM_SLSTM, 16, 4) } };
-	struct xlstm_weights *weights;
-	assert_int_equal(xlstm_weights_create(&weights, &shape), 0);
-	assert_int_equal(xlstm_weights_initialise(weights, 3), 0);
-	return weights;
-}
-
 static struct trainer *open_trainer(struct trainer_options options) {
-	struct xlstm_weights *start = fresh_weights();
+	struct xlstm_weights *start = small_network();
 	struct trainer *trainer;
 	options.start = start;
 	options.decay = 0.05;
@@ -46,7 +35,7 @@ static struct trainer_options short_run(void) {
 }
 
 static uint64_t average_identity(const struct trainer *trainer) {
-	struct xlstm_weights *weights = fresh_weights();
+	struct xlstm_weights *weights = small_network();
 	trainer_average(trainer, weights);
 	uint64_t identity = xlstm_weights_identity(weights);
 	xlstm_weights_destroy(weights);
@@ -65,7 +54,7 @@ static void training_beats_the_closed_form(void **unused) {
 	struct trainer_options options = short_run();
 	options.lanes = 16;
 	struct trainer *trainer = open_trainer(options);
-	struct xlstm_weights *weights = fresh_weights();
+	struct xlstm_weights *weights = small_network();
 	struct held_out held_out;
 	assert_int_equal(held_out_measure(weights, &options.source, 8, &held_out), 0);
 	for (enum held_out_part part = 0; part < HELD_OUT_PARTS; part++) {

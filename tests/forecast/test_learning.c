@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine_private.h"
 #include "error.h"
-#include "network_outputs.h"
 #include "registry.h"
+#include "small_network.h"
 #include "xlstm/file.h"
 
 #include <errno.h>
@@ -30,18 +30,10 @@ struct bed {
 	uint64_t t;
 };
 
-/* A network that says what the closed form says, until it has learned; small, since most tests are
- * about what becomes of attempts and not about what a large one makes of them. */
+/* Most tests are about what becomes of attempts and not about what a large network makes of them. */
 static struct xlstm_model *small_model(void) {
-	struct xlstm_shape shape = { .inputs = NETWORK_INPUTS,
-		.width = 16,
-		.outputs = NETWORK_OUTPUTS,
-		.block_count = 1,
-		.blocks = { xlstm_block_published(XLSTM_SLSTM, 16, 4) } };
-	struct xlstm_weights *weights;
+	struct xlstm_weights *weights = small_network();
 	struct xlstm_model *model;
-	assert_int_equal(xlstm_weights_create(&weights, &shape), 0);
-	assert_int_equal(xlstm_weights_initialise(weights, 3), 0);
 	assert_int_equal(xlstm_model_create(&model, weights), 0);
 	xlstm_weights_destroy(weights);
 	return model;
