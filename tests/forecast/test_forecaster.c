@@ -223,6 +223,24 @@ static void what_was_learned_follows_a_shift(void **unused) {
 	assert_true(after_a_shift(true) - 1 < (after_a_shift(false) - 1) / 4);
 }
 
+/* Labels of the tick at which a shift is recognised: those of origins before it teach nothing. */
+static void forecasts_made_at_the_old_level_teach_no_more(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create();
+	struct random random;
+	random_init(&random, 8);
+	const struct row_head *head = bed->forecaster.rows[1];
+	for (uint64_t t = 0; head->level_start == 0; t++) {
+		double x = sample(&random, t) + (t < 1300 ? 0 : 3);
+		bed_step(bed, NAN, x);
+	}
+	uint64_t ticks = bed->number - head->level_start;
+	assert_in_range(ticks, 1, HORIZON - 1);
+	for (uint64_t h = 1; h <= HORIZON; h++)
+		assert_int_equal(isnan(bed->workspace.panel.labels[h - 1]) != 0, h >= ticks);
+	bed_destroy(bed);
+}
+
 static void a_level_shift_is_forgiven_soon(void **unused) {
 	(void)unused;
 	struct bed *bed = bed_create();
@@ -379,6 +397,7 @@ int main(void) {
 		cmocka_unit_test(missing_runs_poison_nothing),
 		cmocka_unit_test(ticks_that_never_come_count_as_missing),
 		cmocka_unit_test(what_was_learned_follows_a_shift),
+		cmocka_unit_test(forecasts_made_at_the_old_level_teach_no_more),
 		cmocka_unit_test(a_level_shift_is_forgiven_soon),
 		cmocka_unit_test(impossible_values_are_told_and_teach_nothing),
 		cmocka_unit_test(absurd_values_count_as_missing),
