@@ -57,6 +57,7 @@ static void what_is_given_back_is_used_again(void **state) {
 	memset(large, 1, SIZE);
 	memset(last, 1, SIZE);
 	row_store_give_back(&store, large, SIZE);
+	assert_ptr_not_equal(take(100), large);
 	row_store_give_back(&store, small, 100);
 	row_store_give_back(&store, NULL, SIZE);
 	assert_ptr_equal(take(SIZE), large);

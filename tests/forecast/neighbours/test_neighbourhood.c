@@ -244,7 +244,13 @@ static void more_room_changes_nothing(void **state) {
 	void *bytes = calloc(1, neighbourhood_size(2 * ROOM, HORIZON));
 	neighbourhood_init(bytes, 2 * ROOM, HORIZON);
 	neighbourhood_open(&larger, bytes);
+	const float inputs[PERCEPTRON_INPUTS] = { 1 };
+	replay_offer(bed->hood.replay, ROOM, 100, 7, inputs);
+	bed->hood.perceptron->weights.bias[0] = 2;
 	neighbourhood_copy(&larger, &bed->hood);
+	assert_int_equal(larger.replay->count, 1);
+	assert_int_equal(larger.replay->examples[0].tick, 7);
+	assert_memory_equal(larger.perceptron, bed->hood.perceptron, sizeof(*larger.perceptron));
 	assert_true(neighbourhood_look(&bed->hood, 4, &at, own, before));
 	assert_true(neighbourhood_look(&larger, 4, &at, own, after));
 	assert_memory_equal(before, after, sizeof(before));
