@@ -27,7 +27,9 @@ void arena_finish(struct arena *arena) {
 
 /* Each block is larger than all before it, so the newest is the one to keep. */
 void arena_reset(struct arena *arena) {
-	if (arena->newest) {
+	if (arena->newest && arena->newest->capacity > ARENA_KEPT_MAX) {
+		arena_finish(arena);
+	} else if (arena->newest) {
 		free_blocks(arena->newest->older);
 		arena->newest->older = NULL;
 	}

@@ -18,6 +18,9 @@ struct arena {
 
 void arena_finish(struct arena *arena);
 
+/* An arena that grew beyond this gives its memory back at a reset: it was one job out of many. */
+#define ARENA_KEPT_MAX ((size_t)1 << 20)
+
 /* Takes everything back; keeps the largest block. */
 void arena_reset(struct arena *arena);
 

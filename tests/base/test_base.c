@@ -66,6 +66,20 @@ static void a_repeated_job_takes_no_new_memory(void **state) {
 	arena_finish(&arena);
 }
 
+static void a_job_out_of_the_ordinary_leaves_no_memory_behind(void **state) {
+	struct arena arena = { 0 };
+	(void)state;
+
+	for (int i = 0; i < 100; i++)
+		assert_non_null(arena_take(&arena, ARENA_KEPT_MAX / 50));
+	arena_reset(&arena);
+	assert_null(arena.newest);
+	assert_non_null(arena_take(&arena, ARENA_KEPT_MAX / 50));
+	arena_reset(&arena);
+	assert_non_null(arena.newest);
+	arena_finish(&arena);
+}
+
 /* RFC 3720, appendix B.4. */
 static void checksums_are_those_of_the_rfc(void **state) {
 	unsigned char bytes[32];
@@ -224,6 +238,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arena_memory_is_apart_aligned_and_never_moves),
 		cmocka_unit_test(a_repeated_job_takes_no_new_memory),
+		cmocka_unit_test(a_job_out_of_the_ordinary_leaves_no_memory_behind),
 		cmocka_unit_test(checksums_are_those_of_the_rfc),
 		cmocka_unit_test(errors_have_names_and_indices),
 		cmocka_unit_test(names_of_detectors_and_channels_have_rules),
