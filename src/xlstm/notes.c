@@ -21,7 +21,10 @@ int xlstm_note_set(struct xlstm_weights *weights, const char *key, const char *v
 		return 0;
 	}
 	/* Both refuse what is not UTF-8. */
-	return json_object_set_new(weights->notes, key, json_string(value)) < 0 ? XLSTM_E_NOTE : 0;
+	errno = 0;
+	if (json_object_set_new(weights->notes, key, json_string(value)) == 0)
+		return 0;
+	return errno == ENOMEM ? -ENOMEM : XLSTM_E_NOTE;
 }
 
 void xlstm_notes(const struct xlstm_weights *weights, xlstm_note_fn each, void *context) {

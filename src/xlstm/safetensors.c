@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "safetensors.h"
 
-#include "json_twice.h"
+#include "json_whole.h"
 
 #include "xlstm/error.h"
 
@@ -170,7 +170,7 @@ static int parse_header(struct safetensors *file, struct xlstm_fault *fault) {
 static int load_header(struct safetensors *file, const char *text, size_t length) {
 	json_error_t error;
 
-	int r = json_read_twice(&file->header, text, length, &error);
+	int r = json_read_whole(&file->header, text, length, &error);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shape_text.h"
 
-#include "json_twice.h"
+#include "json_whole.h"
 
 #include "xlstm/error.h"
 
@@ -195,7 +195,7 @@ int shape_read(struct xlstm_shape *ret_shape, const char *text) {
 	json_t *object = NULL;
 	json_error_t error;
 
-	int r = json_read_twice(&object, text, strlen(text), &error);
+	int r = json_read_whole(&object, text, strlen(text), &error);
 	if (r == 0)
 		r = json_is_object(object) ? read_shape(&shape, object) : XLSTM_E_METADATA;
 	else if (r != -ENOMEM)
