@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "num.h"
+#include "parse_json.h"
 
 #include <errno.h>
 #include <math.h>
@@ -310,48 +311,12 @@ static int read_scalar(struct reader *reader, const json_t *value) {
 	return r < 0 ? r : reader_add(reader, &reading);
 }
 
-static int error_of(const json_error_t *error) {
-	switch (json_error_code(error)) {
-	case json_error_stack_overflow: return E_TOO_LARGE;
-	case json_error_invalid_utf8: return E_ENCODING;
-	case json_error_numeric_overflow: return E_NUMBER;
-	default: return E_SYNTAX;
-	}
-}
-
-/* jansson overlooks a zero byte behind a number. */
-static bool has_zero(struct span text) {
-	return text.length > 0 && memchr(text.data, '\0', text.length);
-}
-
-int json_parse(struct span text, size_t flags, json_t **ret_json) {
-	json_error_t error;
-
-	if (has_zero(text))
-		return E_SYNTAX;
-
-	errno = 0;
-	json_t *json = json_loadb(
-		text.data, text.length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | flags, &error);
-
-	/* jansson may then name another error, or lose a byte of a string. */
-	if (errno == ENOMEM) {
-		json_decref(json);
-		return -ENOMEM;
-	}
-	if (!json)
-		return error_of(&error);
-	*ret_json = json;
-	return 0;
-}
-
 int read_json(struct reader *reader) {
 	json_t *json;
 
-	int r = json_parse(reader->payload, JSON_DECODE_INT_AS_REAL, &json);
+	int r = json_parse(&reader->list->arena, reader->payload, JSON_DECODE_INT_AS_REAL, &json);
 	if (r < 0)
 		return r;
-	reader->list->document = json;
 
 	bool senml = reader->source->format == WIRE_SENML ||
 		     (reader->source->format == WIRE_AUTO && is_senml(json));

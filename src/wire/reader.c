@@ -5,7 +5,6 @@
 #include "name.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -14,7 +13,6 @@ void reading_list_finish(struct reading_list *list) {
 	free(list->items);
 	free(list->positions);
 	arena_finish(&list->arena);
-	json_decref(list->document);
 	*list = (struct reading_list){ 0 };
 }
 
@@ -23,8 +21,6 @@ static void reading_list_reset(struct reading_list *list) {
 	list->position_count = 0;
 	memset(list->refused, 0, sizeof(list->refused));
 	arena_reset(&list->arena);
-	json_decref(list->document);
-	list->document = NULL;
 }
 
 /* Room for one more of an array's items. */

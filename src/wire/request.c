@@ -3,33 +3,32 @@
 
 #include "error.h"
 #include "num.h"
-#include "read_json.h"
+#include "parse_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct wire_request {
-	json_t *arguments; /* an object */
+	struct arena arena;
+	json_t *arguments; /* an object in the arena */
 };
 
 int wire_request_read(struct wire_request **ret_request, struct span payload) {
 	bool empty = span_trim(payload).length == 0;
-	json_t *json = NULL;
 
 	if (payload.length > WIRE_REQUEST_MAX)
 		return E_TOO_LARGE;
-	int r = json_parse(empty ? SPAN("{}") : payload, 0, &json);
-	if (r < 0)
-		return r;
+	struct wire_request *request = calloc(1, sizeof(*request));
+	if (!request)
+		return -ENOMEM;
 
-	struct wire_request *request = malloc(sizeof(*request));
-	if (!request || !json_is_object(json)) {
-		r = request ? E_SYNTAX : -ENOMEM;
-		json_decref(json);
-		free(request);
+	int r = json_parse(&request->arena, empty ? SPAN("{}") : payload, 0, &request->arguments);
+	if (r == 0 && !json_is_object(request->arguments))
+		r = E_SYNTAX;
+	if (r < 0) {
+		wire_request_destroy(request);
 		return r;
 	}
-	request->arguments = json;
 	*ret_request = request;
 	return 0;
 }
@@ -37,7 +36,7 @@ int wire_request_read(struct wire_request **ret_request, struct span payload) {
 void wire_request_destroy(struct wire_request *request) {
 	if (!request)
 		return;
-	json_decref(request->arguments);
+	arena_finish(&request->arena);
 	free(request);
 }
 

@@ -79,7 +79,6 @@ struct reading_list {
 	size_t capacity;
 	size_t position_capacity;
 	struct arena arena;
-	void *document;
 };
 
 /* Zero-initialised a list is empty and ready. */
