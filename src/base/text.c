@@ -47,15 +47,15 @@ char *text_reserve(struct text *text, size_t length) {
 		return NULL;
 	if (length > SIZE_MAX / 4 - text->length)
 		text->failed = true;
-	else if (text->length + length > text->capacity)
+	else if (!text->data || text->length + length > text->capacity)
 		text->failed = !text_grow(text, text->length + length);
 	return text->failed ? NULL : text->data + text->length;
 }
 
 void text_add(struct text *text, struct span bytes) {
-	char *at = text_reserve(text, bytes.length);
+	char *at = bytes.length > 0 ? text_reserve(text, bytes.length) : NULL;
 
-	if (!at || bytes.length == 0)
+	if (!at)
 		return;
 	memcpy(at, bytes.data, bytes.length);
 	text->length += bytes.length;
