@@ -2,6 +2,7 @@
 #include "neighbourhood.h"
 
 #include "choice.h"
+#include "timestamp.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,22 +62,52 @@ void neighbourhood_open(struct neighbourhood *hood, void *bytes) {
 	hood->replay = (struct replay *)(void *)at;
 }
 
-bool neighbourhood_is_sound(const void *bytes, size_t size) {
+/* Numbers of series count up from 1; a table of all of them has to fit in memory. */
+#define SERIES_MAX (1u << 24)
+
+/* Of times that a clock can have, so that sums with a few more are numbers, too. */
+static bool is_slot(int64_t slot) {
+	return slot == SLOT_NONE || (slot >= 0 && slot <= TIME_MAX_MS);
+}
+
+/* Room begins small and is doubled. */
+static bool is_room(uint32_t room) {
+	return room > 0 && room <= NEIGHBOURHOOD_MAX && NEIGHBOURHOOD_MAX % room == 0;
+}
+
+static bool head_is_sound(const struct neighbourhood_head *head) {
+	return is_room(head->room) && head->count <= head->room && head->horizon > 0 &&
+	       head->step_ms >= 0 && head->step_ms <= TIME_MAX_MS && is_slot(head->slot);
+}
+
+static bool seat_is_sound(const struct board_seat *seat, uint32_t room) {
+	for (int k = 0; k < NEAREST; k++)
+		if (seat->nearest[k] >= room)
+			return false;
+	return seat->series <= SERIES_MAX && is_slot(seat->slot);
+}
+
+/* Nobody sits twice. */
+static bool seats_are_sound(const struct neighbourhood *hood) {
+	const struct board_seat *seats = hood->seats;
+	for (uint32_t i = 0; i < hood->head->room; i++) {
+		if (!seat_is_sound(&seats[i], hood->head->room))
+			return false;
+		for (uint32_t j = 0; j < i && seats[i].series; j++)
+			if (seats[j].series == seats[i].series)
+				return false;
+	}
+	return true;
+}
+
+bool neighbourhood_is_sound(void *bytes, size_t size) {
 	const struct neighbourhood_head *head = bytes;
-	if (size < sizeof(*head) || head->room == 0 || head->room > NEIGHBOURHOOD_MAX ||
-		head->count > head->room || head->horizon == 0 || head->step_ms < 0 ||
+	struct neighbourhood hood;
+	if (size < sizeof(*head) || !head_is_sound(head) ||
 		size != neighbourhood_size(head->room, head->horizon))
 		return false;
-	const unsigned char *at = (const unsigned char *)bytes + aligned(sizeof(*head));
-	const struct board_seat *seats = (const struct board_seat *)(const void *)at;
-	at = (const unsigned char *)bytes + size - aligned(replay_size(head->room));
-	if (((const struct replay *)(const void *)at)->count > replay_room(head->room))
-		return false;
-	for (uint32_t i = 0; i < head->room; i++)
-		for (int k = 0; k < NEAREST; k++)
-			if (seats[i].nearest[k] >= head->room)
-				return false;
-	return true;
+	neighbourhood_open(&hood, bytes);
+	return seats_are_sound(&hood) && replay_is_sound(hood.replay, head->room);
 }
 
 static void copy_matrix(float *to, uint32_t to_room, const float *from, uint32_t from_room) {

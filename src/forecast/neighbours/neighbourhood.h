@@ -79,7 +79,7 @@ void neighbourhood_init(void *bytes, uint32_t room, uint32_t horizon);
 void neighbourhood_open(struct neighbourhood *hood, void *bytes);
 
 /* Whether bytes that came from outside hold a neighbourhood, each number within its bounds. */
-bool neighbourhood_is_sound(const void *bytes, size_t size);
+bool neighbourhood_is_sound(void *bytes, size_t size);
 
 /* Everything of `from` goes to fresh bytes with more room. */
 void neighbourhood_copy(struct neighbourhood *to, const struct neighbourhood *from);

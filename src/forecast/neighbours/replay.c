@@ -20,6 +20,11 @@ size_t replay_size(uint32_t seats) {
 	return sizeof(struct replay) + replay_room(seats) * sizeof(struct replay_example);
 }
 
+bool replay_is_sound(const struct replay *replay, uint32_t seats) {
+	return replay->count <= replay_room(seats) && replay->count <= replay->offered &&
+	       replay->offered < UINT64_MAX / 2;
+}
+
 void replay_copy(struct replay *to, const struct replay *from) {
 	memcpy(to, from, sizeof(*from) + from->count * sizeof(from->examples[0]));
 }

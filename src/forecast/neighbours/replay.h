@@ -4,6 +4,7 @@
 
 #include "perceptron.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -42,6 +43,9 @@ static inline uint32_t replay_room(uint32_t seats) {
 }
 
 size_t replay_size(uint32_t seats);
+
+/* Whether counts that came from outside are such as could come about. */
+bool replay_is_sound(const struct replay *replay, uint32_t seats);
 
 /* Everything of `from`, which has at most as much room, goes to empty bytes. */
 void replay_copy(struct replay *to, const struct replay *from);
