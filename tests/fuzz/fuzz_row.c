@@ -4,22 +4,13 @@
  *
  * Input: options, then changes to the bytes of a state that has learned: which kind, where, and a
  * value. The check sum is put right afterwards, else nothing would ever get past it. */
-#include "crc32c.h"
-#include "engine.h"
 #include "error.h"
-#include "fuzz.h"
-#include "registry.h"
+#include "saved.h"
 #include "xlstm/file.h"
 #include "xlstm/model.h"
 
-#include <math.h>
-#include <string.h>
-
 #define LEARNED_TICKS 80
 #define TICKS_AFTER   8
-#define STEP_MS       3600000
-#define BEGIN_MS      (INT64_C(500000) * STEP_MS)
-#define HORIZON       3
 
 /* Of the state's own heading: where the check sum of what follows lies, and its length. */
 #define CHECK_AT  12
@@ -42,29 +33,22 @@ struct bed {
 #define KINDS        4 /* of states, by these two */
 #define RAW          4 /* the bytes as they are, instead of changes */
 
+/* Of a change: in the row's heading. */
+#define IN_HEAD 0x10
+
 static struct xlstm_model *model;
 
 static void bed_init(struct bed *bed, unsigned kind) {
 	struct registry_limits limits = registry_limits_default();
-	struct clock_options clock = clock_options_default();
 	struct engine_options engine = { .model = kind & WITH_NETWORK ? model : NULL };
-	struct forecast_options options;
-	uint32_t channel;
+	struct forecast_options options = saved_options();
 
-	clock.step_ms = STEP_MS;
-	clock.gap_ticks_max = 5;
-	forecast_options_init(&options);
-	options.horizon = HORIZON;
-	options.season_max = 24;
 	options.rows = kind & LEAN ? ROWS_LEAN : options.rows;
 	bed->forecasts = 0;
 	FUZZ_ASSERT(registry_create(&bed->registry, &limits, 1) == 0);
 	FUZZ_ASSERT(engine_create(&bed->engine, &engine) == 0);
 	FUZZ_ASSERT(batch_create(&bed->batch, 1) == 0);
-	FUZZ_ASSERT(registry_find_or_add_detector(
-			    bed->registry, SPAN("d"), &clock, &bed->detector) == 1);
-	FUZZ_ASSERT(registry_find_or_add_channel(
-			    bed->registry, bed->detector, SPAN("c"), SPAN_EMPTY, &channel) == 1);
+	bed->detector = saved_add_detector(bed->registry, "d");
 	FUZZ_ASSERT(engine_add(bed->engine, bed->detector, &options) == 0);
 }
 
@@ -74,36 +58,9 @@ static void bed_finish(struct bed *bed) {
 	registry_destroy(bed->registry);
 }
 
-static void check_forecast(void *user, struct detector *detector, uint32_t channel,
-	const struct tick *tick, const struct forecast *forecast) {
-	struct bed *bed = user;
-
-	(void)detector;
-	(void)channel;
-	(void)tick;
-	bed->forecasts++;
-	for (uint32_t h = 0; h < forecast->horizon; h++) {
-		FUZZ_ASSERT(isfinite(forecast->mean[h]));
-		for (uint32_t q = 0; q < QUANTILES; q++)
-			FUZZ_ASSERT(isfinite(forecast->quantiles[q * forecast->horizon + h]));
-		for (uint32_t q = 1; q < QUANTILES; q++)
-			FUZZ_ASSERT(forecast->quantiles[(q - 1) * forecast->horizon + h] <=
-				    forecast->quantiles[q * forecast->horizon + h]);
-	}
-}
-
-/* A reading for tick t, a day's wave; every ninth is missing. */
 static void bed_tick(struct bed *bed, int t) {
-	struct arrival arrival = { TIME_NONE, (uint64_t)t };
-	double value = t % 9 == 8 ? NAN : 20 + 5 * sin(t * 6.2832 / 24) + t * t % 7 * 0.1;
-
-	FUZZ_ASSERT(detector_put(bed->detector, 0, BEGIN_MS + t * (int64_t)STEP_MS, value,
-			    &arrival) == 0);
-	engine_want(bed->engine, bed->detector);
-	while (engine_fill(bed->engine, bed->batch) > 0) {
-		batch_run(bed->batch);
-		engine_apply(bed->engine, bed->batch, check_forecast, bed);
-	}
+	saved_put(bed->engine, bed->detector, t, 0);
+	saved_run(bed->engine, bed->batch, &bed->forecasts);
 }
 
 static void bed_save(const struct bed *bed, struct text *to) {
@@ -138,46 +95,12 @@ static void learn_once(void) {
 	}
 }
 
-static size_t take_number(struct span *input, int bytes) {
-	size_t number = 0;
-
-	for (int i = 0; i < bytes; i++)
-		number = number << 8 | fuzz_take(input);
-	return number;
-}
-
-/* Eight bytes: one of the numbers that programs stumble over, or any. */
-static void take_value(struct span *input, unsigned kind, char value[8]) {
-	static const double numbers[] = { NAN, INFINITY, 1e308, -1e308, 1e-308, -1, 0 };
-	static const uint32_t counts[] = { 0, 1, 0xffffffff, 0x80000000, 1000, 24, 25 };
-
-	if (kind < 7) {
-		memcpy(value, &numbers[kind], 8);
-	} else if (kind < 14) {
-		memcpy(value, &counts[kind - 7], 4);
-		memcpy(value + 4, &counts[kind - 7], 4);
-	} else {
-		for (int i = 0; i < 8; i++)
-			value[i] = (char)fuzz_take(input);
-	}
-}
-
 static void change(struct span *input, struct text *state) {
 	uint8_t kind = fuzz_take(input);
-	size_t room = kind & 0x10 ? ROW_HEAD_SIZE : state->length - HEAD_SIZE;
-	size_t at = take_number(input, 3) % (room / 4) * 4;
-	char value[8];
+	struct piece row = { HEAD_SIZE,
+		kind & IN_HEAD ? ROW_HEAD_SIZE : state->length - HEAD_SIZE };
 
-	take_value(input, kind & 0x0f, value);
-	size_t length = kind & 0x20 ? 4 : 8;
-	if (at + length <= state->length - HEAD_SIZE)
-		memcpy(state->data + HEAD_SIZE + at, value, length);
-}
-
-static void put_right(struct text *state) {
-	uint32_t check = crc32c(0, state->data + HEAD_SIZE, state->length - HEAD_SIZE);
-
-	memcpy(state->data + CHECK_AT, &check, sizeof(check));
+	saved_change(input, kind, row, state);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -194,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		text_add(&state, text_span(&learned[options % KINDS]));
 		while (input.length > 0)
 			change(&input, &state);
-		put_right(&state);
+		saved_put_right(&state, CHECK_AT, HEAD_SIZE);
 	}
 	bed_save(&bed, &before);
 	int r = engine_state_load(bed.engine, bed.detector, 0, state.data, state.length);
