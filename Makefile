@@ -72,7 +72,7 @@ flood: build
 
 # The daemon at work for an hour: a thousand readings a second, and forty under the sanitizers.
 SECONDS ?= 3600
-SOAK = env SUPPORT=tests/support XLSTMCTL=$(abspath $(BUILD))/src/cli/xlstmctl
+SOAK = env SUPPORT=tests/support MODEL=$(abspath config/models/base-2.safetensors) XLSTMCTL=$(abspath $(BUILD))/src/cli/xlstmctl
 soak: build build-clang
 	$(SOAK) XLSTMD=$(abspath $(BUILD))/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 50
 	$(SOAK) XLSTMD=$(abspath $(BUILD)-clang)/src/daemon/xlstmd sh tests/system/soak.sh $(SECONDS) 2

@@ -7,6 +7,7 @@
 #include "secret.h"
 #include "setup.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 /* Prints a finished text; on failure says so. Returns an exit status. */
@@ -90,9 +91,20 @@ static int run(const struct arguments *arguments) {
 	return status;
 }
 
+/* Blocks from this size on are mapped, and go back at once when they are freed. */
+#define MAPPED_MIN (1 << 20)
+
+/* Left to itself glibc raises that bound to the largest block that was ever freed: then what a burst has taken stays, in a
+ * heap that can't shrink under what came after it. */
+static void set_allocator(void) {
+	mallopt(M_MMAP_THRESHOLD, MAPPED_MIN);
+	mallopt(M_TRIM_THRESHOLD, MAPPED_MIN);
+}
+
 int main(int argc, char **argv) {
 	struct arguments arguments;
 
+	set_allocator();
 	if (arguments_read(&arguments, argc, argv) < 0)
 		return EXIT_STATUS_USAGE;
 	if (arguments.help) {
