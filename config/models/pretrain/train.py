@@ -116,8 +116,9 @@ class Lanes:
 GRID = dict(zip(("lower", "share"), forecast.between(forecast.LEADS)))
 
 
-def loss_of(model, window, state, amnesia=False):
-    """Loss, the state after the window, and figures against the closed form."""
+def loss_of(model, window, state, amnesia=False, most=math.inf):
+    """Loss, the state after the window, and figures against the closed form; a lead of a tick counts
+    by `most` at most, and teaches nothing where it is more."""
     tokens = torch.from_numpy(window["inputs"]).transpose(0, 1).contiguous()
     if amnesia:
         alone = tokens.view(1, -1, tokens.shape[-1])
@@ -133,7 +134,7 @@ def loss_of(model, window, state, amnesia=False):
     there = torch.isfinite(target)
     said = forecast.quantiles(raw, dict(part, **GRID))
     lost = forecast.pinball(said, torch.where(there, target, torch.zeros(())))
-    lost = lost * torch.from_numpy(part["weight"]) * there
+    lost = (lost * torch.from_numpy(part["weight"])).clamp(max=most) * there
     with torch.no_grad():
         base = torch.from_numpy(np.nan_to_num(part["base"] * part["weight"]))
         early = torch.from_numpy(window["at"].reshape(-1) < 64)
@@ -177,32 +178,43 @@ class Average:
         model.load_state_dict(now)
 
 
+def optimiser_of(model, decay):
+    return torch.optim.AdamW(
+        [{"params": model.decayed(), "weight_decay": decay},
+         {"params": model.not_decayed(), "weight_decay": 0.0}], betas=(0.9, 0.98))
+
+
+def move(model, optimiser, loss, rate):
+    """One step of the weights; False, and none, where gradients are not finite."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad()
+    loss.backward()
+    if not torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite():
+        return False
+    optimiser.step()
+    return True
+
+
 def train(model, queue, options):
     metadata = {"inputs": forecast.INPUTS,
                 "outputs": forecast.OUTPUTS, "arrangement": model.arrangement,
                 "width": model.width, "heads": model.heads, "seed": options.seed,
                 "steps": options.steps, "leads": ",".join(map(str, forecast.LEADS))}
-    optimiser = torch.optim.AdamW(
-        [{"params": model.decayed(), "weight_decay": options.decay},
-         {"params": model.not_decayed(), "weight_decay": 0.0}], betas=(0.9, 0.98))
+    optimiser = optimiser_of(model, options.decay)
     average = Average(model)
     lanes = Lanes(options.lanes, queue, random.Random(options.seed))
     state = model.start(options.lanes)
     began, rows = time.time(), []
     for step in range(options.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, options)
         window, fresh = lanes.next()
         clear(state, fresh)
         loss, state, figures = loss_of(model, window, state, options.amnesia)
         state = detach(state)
-        optimiser.zero_grad()
-        loss.backward()
-        if not torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite():
+        if not move(model, optimiser, loss, rate_at(step, options)):
             print("step %d skipped: gradients are not finite" % step, flush=True)
             state = model.start(options.lanes)
             continue
-        optimiser.step()
         average.add(model, step)
         rows.append([loss.item()] + figures)
         if (step + 1) % REPORT == 0:
