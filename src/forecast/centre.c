@@ -12,10 +12,6 @@
 /* The last value is taken for so many times as bad as the mean, for as long: few series stand still. */
 #define STILL 1.3
 
-/* What neighbours add is taken for STRANGE times as bad as nothing, which STRANGENESS scores outweigh. */
-#define STRANGENESS 20.0
-#define STRANGE     1.2
-
 void centre_candidates(const struct pending *pending, float candidates[CENTRES]) {
 	const float *experts = pending->experts;
 	candidates[CENTRE_MEAN] = pending->mean;
@@ -37,11 +33,6 @@ void centre_score(struct centre *centre, const float candidates[CENTRES], double
 	}
 }
 
-/* The mean of n scores and of what was presumed before them. */
-static double presume(double n, double loss, double presumed, double count) {
-	return (n * loss + count * presumed) / (n + count);
-}
-
 double centre_mix(const struct centre *centre, const float candidates[CENTRES], uint32_t h) {
 	double losses[CENTRES];
 	if (isnan(candidates[CENTRE_MEDIAN]))
@@ -55,11 +46,14 @@ double centre_mix(const struct centre *centre, const float candidates[CENTRES], 
 		else if (c == CENTRE_MEAN)
 			losses[c] = loss;
 		else if (c == CENTRE_LAST)
-			losses[c] = presume(n, loss, STILL * losses[CENTRE_MEAN], mix_trust(h) / 3);
+			losses[c] =
+				mix_presume(n, loss, STILL * losses[CENTRE_MEAN], mix_trust(h) / 3);
 		else if (c == CENTRE_MEDIAN)
-			losses[c] = presume(n, loss, TRUSTED * losses[CENTRE_MEAN], mix_trust(h));
+			losses[c] =
+				mix_presume(n, loss, TRUSTED * losses[CENTRE_MEAN], mix_trust(h));
 		else
-			losses[c] = presume(n, loss, STRANGE * losses[CENTRE_MEDIAN], STRANGENESS);
+			losses[c] = mix_presume(
+				n, loss, MIX_STRANGE * losses[CENTRE_MEDIAN], MIX_STRANGENESS);
 	}
 	return mix_weighted(losses, candidates, CENTRES, LAST_SHARPNESS);
 }

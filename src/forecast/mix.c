@@ -24,10 +24,6 @@
  * closed mix. */
 #define TRUSTED 0.7
 
-/* Neighbours are taken for STRANGE times as bad as no neighbours, which STRANGENESS scores outweigh. */
-#define STRANGENESS 20.0
-#define STRANGE     1.2
-
 void mix_fade(float *mean, uint16_t *scored, double loss, double slowest) {
 	double rate = fmax(slowest, EARLY / (*scored + EARLY));
 	*mean += (float)(rate * (loss - (double)*mean));
@@ -79,7 +75,7 @@ static double loss_of(const struct mix *mix, const float forecasts[EXPERTS], int
 	if (e == EXPERT_PERSISTENCE || mix->scored[EXPERT_PERSISTENCE] < MIX_TRIALS)
 		return (double)mix->loss[e];
 	double doubted = DOUBTED * (double)mix->loss[EXPERT_PERSISTENCE];
-	return (n * (double)mix->loss[e] + doubts * doubted) / (n + doubts);
+	return mix_presume(n, (double)mix->loss[e], doubted, doubts);
 }
 
 double mix_forecast(
@@ -99,7 +95,7 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_
 		return (double)forecasts[EXPERT_NETWORK];
 	double closed = losses[EXPERT_CLOSED] = (double)mix->loss[EXPERT_CLOSED];
 	losses[EXPERT_NETWORK] =
-		(n * (double)mix->loss[EXPERT_NETWORK] + trust * TRUSTED * closed) / (n + trust);
+		mix_presume(n, (double)mix->loss[EXPERT_NETWORK], TRUSTED * closed, trust);
 	losses[EXPERT_HEAD] = loss_of(mix, forecasts, EXPERT_HEAD, h);
 	return mix_by_loss(losses, forecasts, EXPERT_CLOSED, EXPERT_ALONE, MIX_SHARPNESS);
 }
@@ -110,8 +106,8 @@ double mix_last(const struct mix *mix, const float forecasts[EXPERTS]) {
 	for (int e = EXPERT_NEIGHBOURS; e < EXPERTS; e++) {
 		double n = mix->scored[e];
 		bool known = !isnan(forecasts[e]) && n >= MIX_TRIALS;
-		losses[e] = known ? (n * (double)mix->loss[e] + STRANGENESS * STRANGE * alone) /
-					    (n + STRANGENESS)
+		losses[e] = known ? mix_presume(n, (double)mix->loss[e], MIX_STRANGE * alone,
+					    MIX_STRANGENESS)
 				  : NAN;
 	}
 	return mix_by_loss(losses, forecasts, EXPERT_ALONE, EXPERTS, LAST_SHARPNESS);

@@ -22,8 +22,8 @@
 
 /* One lead. */
 struct mix {
-	float loss
-		[EXPERTS]; /* fading mean of squared errors, from EXPERT_ALONE on of absolute ones */
+	/* Fading mean of squared errors, from EXPERT_ALONE on of absolute ones. */
+	float loss[EXPERTS];
 	uint16_t scored[EXPERTS]; /* up to MIX_SCORED_MAX, which is as good as any more */
 };
 
@@ -54,6 +54,16 @@ double mix_second(const struct mix *mix, const float forecasts[EXPERTS], uint32_
 static inline double mix_trust(uint32_t h) {
 	return 100 + 8.0 * h;
 }
+
+/* The mean loss of n scores and of what was presumed before them, which counts for so many. */
+static inline double mix_presume(double n, double loss, double presumed, double count) {
+	return (n * loss + count * presumed) / (n + count);
+}
+
+/* Neighbours are taken for MIX_STRANGE times as bad as no neighbours, which MIX_STRANGENESS scores
+ * outweigh. */
+#define MIX_STRANGE     1.2
+#define MIX_STRANGENESS 20.0
 
 /* The last level, of a series in a group: what it knows alone, and what its neighbours add. Sharp, and by
  * absolute errors. */

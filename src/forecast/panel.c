@@ -50,8 +50,7 @@ static bool origin_of(const struct row *row, struct lead lead, struct origin *re
 	return true;
 }
 
-/* How far this observation lies from each origin that waits for it, in the origin's scale. */
-static void label_values(struct panel *panel, const struct row *row, uint32_t waiting) {
+void panel_label(struct panel *panel, const struct row *row, uint32_t waiting) {
 	for (uint32_t h = 1; h <= waiting; h++)
 		panel->labels[h - 1] = NAN;
 	for (struct lead lead = FIRST_LEAD; lead.h <= waiting;
@@ -62,10 +61,6 @@ static void label_values(struct panel *panel, const struct row *row, uint32_t wa
 		panel->labels[lead.h - 1] = (row->anchor - origin.anchor) / origin.scale;
 		panel->scales[lead.h - 1] = origin.scale;
 	}
-}
-
-void panel_label(struct panel *panel, const struct row *row, uint32_t waiting) {
-	label_values(panel, row, waiting);
 }
 
 /* Labels without what the season's profile had said. */
@@ -153,7 +148,7 @@ void panel_run(struct panel *panel, const struct row *row, const struct siblings
 		if (row_layout_has(layout, seasonal_experts[slot]))
 			run_seasonal(panel->forecasts[seasonal_experts[slot]], row, slot);
 
-	label_values(panel, row, arrived);
+	panel_label(panel, row, arrived);
 	label_deviations(panel, row, arrived);
 	for (int kind = 0; kind < LINEARS; kind++) {
 		if (!linear_is_awake(row, siblings, kind))

@@ -42,7 +42,7 @@ size_t panel_kept_size(const struct row_layout *layout);
 void panel_keep(const struct panel *panel, const struct row_layout *layout, void *to);
 void panel_resume(struct panel *panel, const struct row_layout *layout, const void *from);
 
-/* Labels of the origins that wait for the newest observation. */
+/* Labels: how far the newest observation lies from each origin that waits for it, in the origin's scale. */
 void panel_label(struct panel *panel, const struct row *row, uint32_t waiting);
 
 /* Forecasts reach this many scales from the last value at the most. */
