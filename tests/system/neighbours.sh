@@ -5,56 +5,19 @@
 set -eu
 : "${XLSTMCTL:?}" "${XLSTMD:?}" "${SUPPORT:?}"
 . "$SUPPORT/broker.sh"
-
-daemon=
-on_exit() {
-	[ -n "$daemon" ] || return 0
-	kill "$daemon" 2>/dev/null || :
-	wait "$daemon" || :
-}
-
-fail() {
-	echo "FAILED: $*"
-	cat xlstmd.log
-	exit 1
-}
-
-start() {
-	"$XLSTMD" -c xlstmd.conf >xlstmd.log 2>&1 &
-	daemon=$!
-	left=300
-	until grep -q connected xlstmd.log; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || fail "no connection"
-		sleep 0.1
-	done
-	mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" -t 'xlstm/+/info' -C 1 -W 30 >/dev/null ||
-		fail "the daemon says nothing of itself"
-}
-
-stop() {
-	kill "$daemon"
-	wait "$daemon" || fail "the daemon ended with status $?"
-	daemon=
-}
+. "$SUPPORT/daemon.sh"
 
 ask() {
 	sqlite3 -readonly xlstmd.db "$1"
 }
 
-# Until so many readings are in the database.
+# Whether so many readings are in the database.
 arrived() {
-	left=600
-	until [ "$(ask 'SELECT count(*) FROM reading')" -ge "$1" ]; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || fail "readings: $(ask 'SELECT count(*) FROM reading')"
-		sleep 0.1
-	done
+	[ "$(ask 'SELECT count(*) FROM reading')" -ge "$1" ]
 }
 
 broker_start
 cd "$BROKER_FOLDER"
-unset NOTIFY_SOCKET
 
 # A wave that passes four detectors, one an hour; a fifth that has nothing to do with them.
 road() {
@@ -93,11 +56,11 @@ horizon = 4
 group = road
 CONF
 
-start
+daemon_start
 "$XLSTMCTL" replay --server "$BROKER_URL" --time time --wide --rate 50 first.csv ||
 	fail "replay"
-arrived 1000
-stop
+await 60 arrived 1000
+daemon_stop
 
 [ "$(ask 'SELECT count(*) FROM neighbourhood')" = 1 ] || fail "the neighbourhood is not saved"
 [ "$(ask "SELECT neighbour FROM neighbours WHERE series='d3/value' AND rank=1")" = d2/value ] ||
@@ -110,12 +73,12 @@ grep -q 'sees *d2/value' told || fail "xlstmctl does not tell that d3 sees d2: $
 
 before=$(ask "SELECT alone FROM neighbour_gain JOIN series s ON s.id=series
 	WHERE s.name='d3/value' AND lead=1")
-start
+daemon_start
 grep -q "can't be used" xlstmd.log && fail "something saved can't be used"
 "$XLSTMCTL" replay --server "$BROKER_URL" --time time --wide --rate 50 second.csv ||
 	fail "second replay"
-arrived 1300
-stop
+await 60 arrived 1300
+daemon_stop
 after=$(ask "SELECT alone FROM neighbour_gain JOIN series s ON s.id=series
 	WHERE s.name='d3/value' AND lead=1")
 [ "$before" != "$after" ] || fail "nothing was learned after the restart"

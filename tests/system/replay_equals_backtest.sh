@@ -5,34 +5,10 @@
 set -eu
 : "${XLSTMCTL:?}" "${XLSTMD:?}" "${SUPPORT:?}"
 . "$SUPPORT/broker.sh"
-
-daemon=
-on_exit() {
-	[ -n "$daemon" ] || return 0
-	kill "$daemon" 2>/dev/null || :
-	wait "$daemon" || :
-}
-
-fail() {
-	echo "FAILED: $*"
-	cat xlstmd.log
-	exit 1
-}
-
-# await SECONDS COMMAND...: until the command succeeds.
-await() {
-	left=$(($1 * 10))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || fail "waited in vain for: $*"
-		sleep 0.1
-	done
-}
+. "$SUPPORT/daemon.sh"
 
 broker_start
 cd "$BROKER_FOLDER"
-unset NOTIFY_SOCKET
 
 # Three weeks of hours, two channels, a gap, a spike and missing values.
 awk 'function noise() { seed = seed * 16807 % 2147483647; return seed / 2147483647 - 0.5 }
@@ -61,11 +37,7 @@ time = time
 step = 1h
 horizon = 24
 CONF
-"$XLSTMD" -c xlstmd.conf >xlstmd.log 2>&1 &
-daemon=$!
-await 30 grep -q connected xlstmd.log
-mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" -t 'xlstm/+/info' -C 1 -W 30 >/dev/null ||
-	fail "the daemon says nothing of itself"
+daemon_start
 
 "$XLSTMCTL" replay --server "$BROKER_URL" --time time --lockstep road.csv || fail "replay"
 "$XLSTMCTL" backtest road.csv --time time --step 1h --horizons 24 --forecasts backtest.csv >/dev/null ||
@@ -100,6 +72,4 @@ END { print rows " rows alike"; exit bad > 0 }' backtest.csv live.csv >compared 
 	fail "$(head -n 5 compared)"
 cat compared
 
-kill "$daemon"
-wait "$daemon" || fail "the daemon ended with status $?"
-daemon=
+daemon_stop
