@@ -22,6 +22,10 @@
 #define ABRUPT 0.5F
 #define UNEVEN 6.0F
 
+/* Seasons within which a new level may go back, and how exactly it must. */
+#define BACK_SEASONS 2
+#define BACK_EXACTLY 0.5F
+
 static void note_usual(struct shift_watch *watch, float deviation) {
 	watch->seen += watch->seen < UINT32_MAX;
 	float rate = fmaxf(1 / (float)watch->seen, 1 / MEMORY);
@@ -29,9 +33,13 @@ static void note_usual(struct shift_watch *watch, float deviation) {
 	watch->known *= 1 - FADING;
 }
 
+static void forget_run(struct shift_watch *watch) {
+	watch->run = (struct shift_run){ 0 };
+}
+
 static void end_run(struct shift_watch *watch) {
 	watch->known = fmaxf(watch->known, watch->run.most);
-	watch->run = (struct shift_run){ 0 };
+	forget_run(watch);
 }
 
 static void begin_run(struct shift_watch *watch, float deviation) {
@@ -59,23 +67,51 @@ static void follow(struct shift_watch *watch, uint32_t passed, float deviation) 
 	run->most = fmaxf(run->most, run->evidence);
 }
 
+static float mean_of(const struct shift_run *run) {
+	return run->sum / (float)run->values;
+}
+
+static bool has_lasted(const struct shift_run *run, uint32_t day) {
+	return (float)run->values >= fmaxf(SHIFT_LEAST, (float)day / 4);
+}
+
 static bool is_level(const struct shift_watch *watch, uint32_t day) {
 	const struct shift_run *run = &watch->run;
-	if (run->values == 0)
+	if (!has_lasted(run, day))
 		return false;
-	float n = (float)run->values, mean = run->sum / n;
+	float n = (float)run->values, mean = mean_of(run);
 	return run->evidence > fmaxf(ENOUGH, OUTSTANDS * watch->known) &&
-	       n >= fmaxf(SHIFT_LEAST, (float)day / 4) &&
 	       run->lasted <= fmaxf(SHIFT_MOST, (float)day) && run->rise / mean >= ABRUPT &&
 	       run->squares / n - mean * mean <= UNEVEN * watch->usual * watch->usual;
 }
 
 /* From now on the past is taken for moved. */
 static struct shift accept(struct shift_watch *watch) {
-	float jump = watch->run.sum / (float)watch->run.values;
+	float jump = mean_of(&watch->run);
 	struct shift shift = { watch->run.lasted, (double)jump };
 	watch->last -= jump;
-	end_run(watch);
+	watch->jump = jump;
+	watch->evidence = watch->run.evidence;
+	watch->since = watch->seen;
+	forget_run(watch);
+	return shift;
+}
+
+/* Whether the newest level has gone back to the one before. */
+static bool goes_back(const struct shift_watch *watch, uint32_t day) {
+	const struct shift_run *run = &watch->run;
+	return watch->jump != 0 && watch->seen - watch->since <= BACK_SEASONS * watch->season &&
+	       has_lasted(run, day) &&
+	       fabsf(mean_of(run) + watch->jump) <= BACK_EXACTLY * fabsf(watch->jump);
+}
+
+/* So it was none, but a run like others. */
+static struct shift take_back(struct shift_watch *watch) {
+	struct shift shift = { watch->run.lasted, -(double)watch->jump };
+	watch->last += watch->jump;
+	watch->known = fmaxf(watch->known, watch->evidence);
+	watch->jump = 0;
+	forget_run(watch);
 	return shift;
 }
 
@@ -86,6 +122,10 @@ bool shift_look(struct shift_watch *watch, uint32_t season, uint32_t day, uint64
 	note_usual(watch, (float)deviation);
 	follow(watch, (uint32_t)passed, (float)deviation);
 	watch->last = (float)deviation;
+	if (goes_back(watch, day)) {
+		*ret_shift = take_back(watch);
+		return true;
+	}
 	if (watch->seen <= SEASONS * season || !is_level(watch, day))
 		return false;
 	*ret_shift = accept(watch);

@@ -14,6 +14,9 @@
  * exceeds the usual finds runs to one side. Such a run is a new level if it began with a jump, has
  * lasted for a quarter of a day (or SHIFT_LEAST ticks) and not for more than a whole one (or SHIFT_MOST), is
  * about as even as values usually are, and stands out from every run that there was before.
+ *
+ * A new level that goes back to the old one within two of those seasons was none: as soon as that has
+ * lasted for a quarter of a day the past moves back.
  */
 #define SHIFT_LEAST 6
 #define SHIFT_MOST  24
@@ -36,6 +39,10 @@ struct shift_watch {
 	float usual; /* fading mean of absolute deviations */
 	float last; /* deviation */
 	float known; /* evidence of runs that came to nothing, the most of it, fading */
+	/* The newest level, as long as it may go back. */
+	float jump; /* 0: none */
+	float evidence;
+	uint32_t since; /* values seen by then */
 	struct shift_run run;
 };
 

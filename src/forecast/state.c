@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Counts up whenever the meaning of a row's bytes changes. */
-#define STATE_VERSION 8
+#define STATE_VERSION 9
 
 struct state_header {
 	char magic[4];

@@ -104,13 +104,45 @@ static void what_passes_within_hours_is_none(void **unused) {
 	}
 }
 
+/* What a new level was thought to be is taken back to the last bit. */
+static void a_level_that_goes_back_was_none(void **unused) {
+	(void)unused;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct bed bed = bed_open(seed);
+		look_until_found(&bed, 8);
+		double jump = bed.shift.jump;
+		assert_false(look_often(&bed, 0, SEASON));
+		assert_int_equal(look_until_found(&bed, -8), DAY / 4);
+		assert_true(bed.shift.jump == -jump);
+		assert_int_equal(bed.shift.ticks, DAY / 4);
+		assert_false(look_often(&bed, 0, SEASON));
+		/* As much again is nothing new, nor is there anything to be taken back any more. */
+		assert_false(look_often(&bed, 8, DAY / 4));
+		assert_false(look_often(&bed, -8, DAY / 4));
+	}
+}
+
+static void a_level_that_lasts_goes_back_only_by_another_one(void **unused) {
+	(void)unused;
+	struct bed bed = bed_open(11);
+	look_until_found(&bed, 8);
+	double jump = bed.shift.jump;
+	assert_false(look_often(&bed, 0, 2 * SEASON));
+	assert_in_range(look_until_found(&bed, -8), DAY / 4, DAY);
+	assert_true(bed.shift.jump != -jump);
+	assert_jump(&bed, -8);
+}
+
+/* The first time, nobody can know; and then the past is where it was. */
 static void what_comes_again_is_none(void **unused) {
 	(void)unused;
 	struct bed bed = bed_open(6);
-	int found = 0;
-	for (int day = 0; day < 100; day++)
-		found += look_often(&bed, day % 2 ? 5 : 0, DAY);
-	assert_true(found <= 1); /* the first time, nobody can know */
+	double level = 0;
+	for (int t = 0; t < 100 * DAY; t++)
+		if (look(&bed, (t / DAY % 2 ? 5 : 0) - level))
+			level += bed.shift.jump;
+	assert_true(level == 0);
+	assert_false(look_often(&bed, 5, DAY));
 }
 
 static void a_drift_is_none(void **unused) {
@@ -150,6 +182,8 @@ int main(void) {
 		cmocka_unit_test(ticks_without_a_value_count),
 		cmocka_unit_test(ordinary_days_hold_none),
 		cmocka_unit_test(what_passes_within_hours_is_none),
+		cmocka_unit_test(a_level_that_goes_back_was_none),
+		cmocka_unit_test(a_level_that_lasts_goes_back_only_by_another_one),
 		cmocka_unit_test(what_comes_again_is_none),
 		cmocka_unit_test(a_drift_is_none),
 		cmocka_unit_test(a_restless_time_is_none),
