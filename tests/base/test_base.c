@@ -98,6 +98,41 @@ static void checksums_are_those_of_the_rfc(void **state) {
 	assert_int_equal(crc32c(0, NULL, 0), 0);
 }
 
+/* The definition, a bit at a time, from the polynomial of the RFC as it is printed there. */
+static uint32_t checksum_by_bits(const unsigned char *bytes, size_t length) {
+	uint32_t crc = 0xffffffff, result = 0;
+
+	for (size_t bit = 0; bit < 8 * length; bit++) {
+		uint32_t in = bytes[bit / 8] >> bit % 8 & 1;
+		crc = (crc << 1) ^ ((crc >> 31 ^ in) ? 0x1edc6f41u : 0);
+	}
+	for (int bit = 0; bit < 32; bit++)
+		result |= (crc >> bit & 1) << (31 - bit);
+	return ~result;
+}
+
+/* Long data go another way than short ones. */
+static void checksums_of_long_data_are_the_same(void **state) {
+	static const size_t lengths[] = { 4000, 4095, 4096, 4097, 4119, 4120, 12345, 99999 };
+	unsigned char *bytes = malloc(100000);
+	struct random random;
+	(void)state;
+
+	random_init(&random, 1);
+	for (size_t i = 0; i < 100000; i++)
+		bytes[i] = (unsigned char)random_next(&random);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		uint32_t expected = checksum_by_bits(bytes + i, lengths[i]);
+		size_t half = lengths[i] / 2 + i;
+
+		assert_int_equal(crc32c(0, bytes + i, lengths[i]), expected);
+		assert_int_equal(
+			crc32c(crc32c(0, bytes + i, half), bytes + i + half, lengths[i] - half),
+			expected);
+	}
+	free(bytes);
+}
+
 static void errors_have_names_and_indices(void **state) {
 	(void)state;
 	for (int i = 0; i < error_count(); i++) {
@@ -240,6 +275,7 @@ int main(void) {
 		cmocka_unit_test(a_repeated_job_takes_no_new_memory),
 		cmocka_unit_test(a_job_out_of_the_ordinary_leaves_no_memory_behind),
 		cmocka_unit_test(checksums_are_those_of_the_rfc),
+		cmocka_unit_test(checksums_of_long_data_are_the_same),
 		cmocka_unit_test(errors_have_names_and_indices),
 		cmocka_unit_test(names_of_detectors_and_channels_have_rules),
 		cmocka_unit_test(random_numbers_have_the_moments_they_should),
