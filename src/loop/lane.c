@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lane.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include "thread.h"
+
 #include <unistd.h>
 
 /* Under mutex. Waits for a job or the end; NULL is the end. */
@@ -12,7 +12,7 @@ static void *await_job(struct lane *lane) {
 	return lane->running ? lane->job : NULL;
 }
 
-static void lane_run(void *argument) {
+static void *lane_run(void *argument) {
 	struct lane *lane = argument;
 
 	pthread_setname_np(pthread_self(), lane->options.name);
@@ -31,6 +31,7 @@ static void lane_run(void *argument) {
 		uv_async_send(&lane->wake);
 	}
 	uv_mutex_unlock(&lane->mutex);
+	return NULL;
 }
 
 /* Calls `done` for a job that is finished and not yet delivered. */
@@ -51,17 +52,6 @@ static void on_wake(uv_async_t *wake) {
 	deliver(wake->data);
 }
 
-/* The thread starts with every signal blocked: they are the loop's. */
-static int start_thread(struct lane *lane) {
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = uv_thread_create(&lane->thread, lane_run, lane);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
 int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_options *options) {
 	*lane = (struct lane){ .options = *options };
 
@@ -79,7 +69,7 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_options *opt
 		goto no_wake;
 	lane->wake.data = lane;
 
-	r = start_thread(lane);
+	r = thread_start(&lane->thread, lane_run, lane);
 	if (r == 0)
 		return 0;
 
