@@ -164,6 +164,18 @@ int engine_add(
 	return 0;
 }
 
+void engine_defer_memory(struct engine *engine) {
+	row_store_defer(&engine->rows);
+}
+
+void engine_settle_memory(const struct engine *engine) {
+	row_store_settle(&engine->rows);
+}
+
+void engine_settled(struct engine *engine) {
+	row_store_settled(&engine->rows);
+}
+
 static void due_append(struct engine *engine, struct member *member) {
 	member->due = true;
 	member->next_due = NULL;

@@ -53,6 +53,13 @@ void engine_destroy(struct engine *engine);
 int engine_add(
 	struct engine *engine, struct detector *detector, const struct forecast_options *options);
 
+/* A start that loads many states: memory of detectors that are added after engine_defer_memory comes when their
+ * states are loaded, or by engine_settle_memory, the latest first, which may run on another thread meanwhile, while none
+ * is added or removed. engine_settled says that it has ended. */
+void engine_defer_memory(struct engine *engine);
+void engine_settle_memory(const struct engine *engine);
+void engine_settled(struct engine *engine);
+
 /* Forgets a detector and its states. It must not be in a batch, and if it is in a group no batch may
  * be under way. */
 void engine_remove(struct engine *engine, struct detector *detector);

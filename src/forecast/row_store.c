@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "row_store.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -27,7 +27,8 @@
 
 struct row_chunk {
 	struct row_chunk *next;
-	char *bytes;
+	void *block;
+	char *bytes; /* in it, where a huge page or a line begins */
 	size_t size, used;
 };
 
@@ -50,27 +51,39 @@ static size_t next_size(const struct row_store *store, size_t row) {
 	return before > row ? before / row * row : row;
 }
 
-/* Where the system has no huge pages others do. */
-static char *take_bytes(size_t size) {
+/* Zero, and fresh from the system where it is large, which knows that without looking. */
+static void take_block(struct row_chunk *chunk, size_t size) {
 	bool huge = size >= CHUNK_BYTES;
-	char *bytes = aligned_alloc(huge ? HUGE_BYTES : LINE_BYTES, size);
-	if (bytes && huge)
-		(void)madvise(bytes, size, MADV_HUGEPAGE);
-	return bytes;
+	size_t unit = huge ? HUGE_BYTES : LINE_BYTES;
+	chunk->block = calloc(1, size + unit);
+	if (!chunk->block)
+		return;
+	chunk->bytes = (char *)whole((uintptr_t)chunk->block, unit);
+	chunk->size = size;
+	/* Where the system has no huge pages others do. */
+	if (huge)
+		(void)madvise(chunk->bytes, size, MADV_HUGEPAGE);
 }
 
 static struct row_chunk *add_chunk(struct row_store *store, size_t row) {
-	size_t size = next_size(store, row);
-	struct row_chunk *chunk = malloc(sizeof(*chunk));
-	char *bytes = chunk ? take_bytes(size) : NULL;
-	if (!bytes) {
+	struct row_chunk *chunk = calloc(1, sizeof(*chunk));
+	if (!chunk)
+		return NULL;
+	take_block(chunk, next_size(store, row));
+	if (!chunk->block) {
 		free(chunk);
 		return NULL;
 	}
-	ASAN_POISON_MEMORY_REGION(bytes, size);
-	*chunk = (struct row_chunk){ .next = store->chunks, .bytes = bytes, .size = size };
+	ASAN_POISON_MEMORY_REGION(chunk->bytes, chunk->size);
+	chunk->next = store->chunks;
 	store->chunks = chunk;
 	return chunk;
+}
+
+/* Has the pages come, whatever they hold. On a kernel that does not know how (before 5.14) they come later. */
+static void touch(const char *bytes, size_t size) {
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)bytes / page * page;
+	(void)madvise((void *)begin, (uintptr_t)bytes + size - begin, MADV_POPULATE_WRITE);
 }
 
 static void *take_spare(struct row_store *store, size_t size) {
@@ -83,13 +96,13 @@ static void *take_spare(struct row_store *store, size_t size) {
 	return spare;
 }
 
-static void *take_new(struct row_store *store, size_t size) {
+static char *take_new(struct row_store *store, size_t size) {
 	struct row_chunk *chunk = store->chunks;
 	if (!chunk || chunk->size - chunk->used < size)
 		chunk = add_chunk(store, size);
 	if (!chunk)
 		return NULL;
-	void *row = chunk->bytes + chunk->used;
+	char *row = chunk->bytes + chunk->used;
 	chunk->used += size;
 	return row;
 }
@@ -99,13 +112,29 @@ static size_t room_for(size_t size) {
 }
 
 void *row_store_take(struct row_store *store, size_t size) {
-	void *row = take_spare(store, room_for(size));
-	if (!row)
-		row = take_new(store, room_for(size));
+	void *spare = take_spare(store, room_for(size));
+	char *row = spare ? spare : take_new(store, room_for(size));
 	if (!row)
 		return NULL;
 	ASAN_UNPOISON_MEMORY_REGION(row, size);
-	return memset(row, 0, size);
+	if (spare)
+		memset(row, 0, size);
+	else if (!store->deferred)
+		touch(row, size);
+	return row;
+}
+
+void row_store_defer(struct row_store *store) {
+	store->deferred = true;
+}
+
+void row_store_settle(const struct row_store *store) {
+	for (const struct row_chunk *chunk = store->chunks; chunk; chunk = chunk->next)
+		touch(chunk->bytes, chunk->used);
+}
+
+void row_store_settled(struct row_store *store) {
+	store->deferred = false;
 }
 
 void row_store_give_back(struct row_store *store, void *row, size_t size) {
@@ -121,7 +150,8 @@ void row_store_finish(struct row_store *store) {
 	while (store->chunks) {
 		struct row_chunk *chunk = store->chunks;
 		store->chunks = chunk->next;
-		free(chunk->bytes);
+		ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
+		free(chunk->block);
 		free(chunk);
 	}
 	store->spares = NULL;

@@ -2,6 +2,7 @@
 #ifndef FORECAST_ROW_STORE_H
 #define FORECAST_ROW_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -15,11 +16,19 @@ struct row_spare;
 struct row_store {
 	struct row_chunk *chunks; /* the first is being filled */
 	struct row_spare *spares;
+	bool deferred; /* pages come when they are written */
 };
 
-/* Zeroed, at the beginning of a cache line, and all there: none of its pages comes later. size: that of a pointer
+/* Zeroed, at the beginning of a cache line, and all there, unless deferred: none of its pages comes later. size: that of a pointer
  * and a size at least. NULL: no memory. */
 void *row_store_take(struct row_store *store, size_t size);
+
+/* Pages of rows that are taken from now on come when they are written. row_store_settle has those come that have
+ * not, the latest first. It may run on another thread, while rows are written but none is taken; row_store_settled
+ * ends this, and rows that are taken are all there again. */
+void row_store_defer(struct row_store *store);
+void row_store_settle(const struct row_store *store);
+void row_store_settled(struct row_store *store);
 
 /* NULL is fine. */
 void row_store_give_back(struct row_store *store, void *row, size_t size);

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../support/sanitizers.h"
 #include "row_store.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -74,6 +79,47 @@ static void a_row_may_be_larger_than_a_chunk(void **state) {
 	assert_ptr_not_equal(take(SIZE), row);
 }
 
+/* Of a row's pages, those that are there. */
+static size_t pages_of(const unsigned char *row, size_t size) {
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), there = 0;
+	const unsigned char *begin = row + page - (uintptr_t)row % page;
+	size_t pages = (size - page) / page;
+	unsigned char *present = malloc(pages);
+
+	assert_int_equal(mincore((void *)begin, pages * page, present), 0);
+	for (size_t i = 0; i < pages; i++)
+		there += present[i] & 1;
+	free(present);
+	return there;
+}
+
+/* Rows in chunks that the system has just made, of which nothing can be there before. */
+#define MANY 200
+
+static void what_is_deferred_comes_at_the_end_and_nothing_is_lost(void **state) {
+	unsigned char *rows[MANY];
+	size_t whole = (SIZE - (size_t)sysconf(_SC_PAGESIZE)) / (size_t)sysconf(_SC_PAGESIZE);
+
+	(void)state;
+	if (SANITIZED)
+		skip(); /* where memory is looked at before it is given */
+	(void)mallopt(M_PERTURB, 0); /* with which calloc writes what it gives */
+	row_store_defer(&store);
+	for (int i = 0; i < MANY; i++)
+		assert_non_null(rows[i] = row_store_take(&store, SIZE));
+	assert_int_equal(pages_of(rows[MANY - 1], SIZE), 0);
+	memset(rows[5], 5, SIZE);
+	memset(rows[MANY - 2], 7, SIZE);
+	row_store_settle(&store);
+	row_store_settled(&store);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(pages_of(rows[i], SIZE), whole);
+	for (int i = 0; i < MANY; i++)
+		for (int at = 0; at < SIZE; at += 999)
+			assert_int_equal(rows[i][at], i == 5 ? 5 : i == MANY - 2 ? 7 : 0);
+	assert_int_equal(pages_of(row_store_take(&store, SIZE), SIZE), whole);
+}
+
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void) {
@@ -81,6 +127,7 @@ int main(void) {
 		UNIT(rows_are_zero_and_do_not_touch),
 		UNIT(what_is_given_back_is_used_again),
 		UNIT(a_row_may_be_larger_than_a_chunk),
+		UNIT(what_is_deferred_comes_at_the_end_and_nothing_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
