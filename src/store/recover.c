@@ -104,34 +104,6 @@ int store_each_series(
 		visit_series, &(struct series_visit){ visit, user });
 }
 
-struct state_visit {
-	int (*visit)(void *user, const struct state_row *row);
-	void *user;
-};
-
-static int visit_state(sqlite3_stmt *s, void *context) {
-	const struct state_visit *visit = context;
-	struct state_row row = {
-		.detector = (uint32_t)sqlite3_column_int64(s, 0),
-		.layout = (uint64_t)sqlite3_column_int64(s, 1),
-		.sequence = (uint64_t)sqlite3_column_int64(s, 2),
-		.saved_ms = sqlite3_column_int64(s, 3),
-		.bytes = column_blob(s, 5),
-	};
-
-	if (crc32c(0, row.bytes.data, row.bytes.length) != (uint32_t)sqlite3_column_int64(s, 4))
-		row.bytes = SPAN_EMPTY;
-	return visit->visit(visit->user, &row);
-}
-
-int store_each_state(
-	struct store *store, int (*visit)(void *user, const struct state_row *row), void *user) {
-	return each_row(store,
-		"SELECT detector,layout,sequence,saved_ms,checksum,bytes FROM state"
-		" ORDER BY detector",
-		NULL, visit_state, &(struct state_visit){ visit, user });
-}
-
 struct neighbourhood_visit {
 	int (*visit)(void *user, const struct neighbourhood_row *row);
 	void *user;
