@@ -4,6 +4,7 @@
 #include "error.h"
 #include "log.h"
 #include "notify.h"
+#include "thread.h"
 
 #include "xlstm/model.h"
 
@@ -179,7 +180,7 @@ static int restore_state(void *user, const struct state_row *row) {
 	if (r < 0) {
 		log_notice("%.*s: its state can't be used (%s) and is rebuilt from readings",
 			SPAN_PRINT(detector_name(slot->detector)), error_text(r));
-		return start_afresh(app, slot);
+		return 0;
 	}
 	slot->sequence = row->sequence;
 	slot->saved = row->sequence;
@@ -188,6 +189,50 @@ static int restore_state(void *user, const struct state_row *row) {
 	recovery->states++;
 	want(recovery, slot->detector);
 	return 0;
+}
+
+/* Those whose state could not be used. */
+static int start_all_afresh(struct app *app) {
+	int r = 0;
+
+	for (uint32_t id = 1; id < app->roster.detector_capacity && r == 0; id++) {
+		struct detector_slot *slot = slot_at(app, id);
+
+		if (slot && slot->rebuild && !slot->stateless)
+			r = start_afresh(app, slot);
+	}
+	return r;
+}
+
+static void *settle_memory(void *engine) {
+	engine_settle_memory(engine);
+	return NULL;
+}
+
+/* To get memory takes as long as to fill it, so one thread gets it from the end while this one fills it from
+ * the beginning. */
+static int load_states(struct recovery *recovery) {
+	struct engine *engine = recovery->app->engine;
+	pthread_t thread;
+
+	int started = thread_start(&thread, settle_memory, engine);
+	int r = store_each_state(recovery->store, restore_state, recovery);
+	if (started == 0)
+		pthread_join(thread, NULL);
+	else
+		engine_settle_memory(engine);
+	engine_settled(engine);
+	return r;
+}
+
+static int restore_states(struct recovery *recovery) {
+	struct app *app = recovery->app;
+
+	engine_defer_memory(app->engine);
+	int r = add_all_to_engine(app, recovery->store);
+	if (r == 0)
+		r = load_states(recovery);
+	return r == 0 ? start_all_afresh(app) : r;
 }
 
 /* Runs the engine until nothing waits. */
@@ -404,9 +449,7 @@ static int restore(struct recovery *recovery) {
 
 	r = store_each_neighbourhood(store, restore_neighbourhood, recovery);
 	if (r == 0)
-		r = add_all_to_engine(recovery->app, store);
-	if (r == 0)
-		r = store_each_state(store, restore_state, recovery);
+		r = restore_states(recovery);
 	if (r == 0)
 		r = app_load_flags(
 			recovery->app, store); /* what is replayed then is not learned from */
