@@ -113,7 +113,7 @@ static uint32_t checksum_by_bits(const unsigned char *bytes, size_t length) {
 
 /* Long data go another way than short ones. */
 static void checksums_of_long_data_are_the_same(void **state) {
-	static const size_t lengths[] = { 4000, 4095, 4096, 4097, 4119, 4120, 12345, 99999 };
+	static const size_t lengths[] = { 4000, 4095, 4096, 4097, 4119, 4120, 12345, 99990 };
 	unsigned char *bytes = malloc(100000);
 	struct random random;
 	(void)state;
