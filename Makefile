@@ -30,17 +30,20 @@ build: deps
 demo: build
 	sh src/demo/demo.sh $(BUILD)
 
-check: check-gcc check-clang check-threads
+# Many tests wait for a process more than they compute: meanwhile the next build is made, which gives way to them, and those
+# for threads run beside those for memory.
+check: build
+	$(MAKE) --output-sync -j2 check-gcc build-clang
+	$(MAKE) --output-sync -j2 check-clang check-threads
 
 check-gcc: build
-	@# Many tests wait for a process more than they compute; sanitized ones compute.
 	$(TEST) -C $(BUILD) --num-processes $$((2 * $$(nproc)))
 
 # The other compiler, with the address and undefined-behaviour sanitizers.
 build-clang: deps
 	@[ -f $(BUILD)-clang/build.ninja ] || CC=clang meson setup $(BUILD)-clang \
 		-Db_sanitize=address,undefined -Db_lundef=false -Dbench=false
-	ninja -C $(BUILD)-clang
+	nice ninja -C $(BUILD)-clang
 
 check-clang: build-clang
 	@# The documentation's commands have run in the other build.

@@ -10,8 +10,8 @@
  */
 #define PUPIL_CHANNELS 10
 
-/* Much is learned at each of many attempts. */
-#define PUPIL_LEARNING "[learning]\ninterval = 15m\nsteps = 200\nrate = 2000\nnice = 0\n"
+/* Enough is learned at one of the first attempts. */
+#define PUPIL_LEARNING "[learning]\ninterval = 15m\nsteps = 30\nrate = 4000\nnice = 0\n"
 
 /* The time of the first minute, of the year 2023, seconds. */
 #define PUPIL_BEGIN 1699999980

@@ -17,8 +17,7 @@
 	"changes = on\n"                                                                           \
 	"[store]\nstate_interval = " state_interval "\n"                                           \
 	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
-	"experts = persistence, smooth, network\n"                                                 \
-	"[learning]\ninterval = 15m\nsteps = 200\nrate = 2000\nnice = 0\n"                         \
+	"experts = persistence, smooth, network\n" PUPIL_LEARNING                                  \
 	"[source plant]\ntopic = plant/{detector}\nformat = json\nstep = 60s\nhorizon = 2\n"       \
 	"[source mine]\ntopic = mine/{detector}\nformat = json\nstep = 60s\nhorizon = 2\n"         \
 	"instances = own\n"
