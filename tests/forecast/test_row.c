@@ -20,10 +20,12 @@
 #define EVENT   1300
 #define JUMP    3.0
 
-/* A row and the same series at a level of JUMP from the beginning. */
+/* A row, the same series at a level of JUMP from the beginning, and the same without a shift. */
 struct pair {
 	struct row_layout layout;
-	struct row shifted, always;
+	struct row shifted, always, never;
+	struct random random;
+	uint64_t ticks;
 	uint64_t event_ticks; /* since the event, when it was recognised */
 };
 
@@ -38,17 +40,23 @@ static double sample(struct random *random, uint64_t t) {
 	return day + 0.4 * week + 0.1 * random_normal(random);
 }
 
-/* Steps both until the shift of one of them is recognised. */
+/* The next value of all three. */
+static void step(struct pair *pair, double jump) {
+	uint64_t t = pair->ticks++;
+	double value = sample(&pair->random, t);
+	row_accept(&pair->shifted, t, value + jump, HOUR_MS);
+	row_accept(&pair->always, t, value + JUMP, HOUR_MS);
+	row_accept(&pair->never, t, value, HOUR_MS);
+}
+
+/* Steps all until the shift of one of them is recognised. */
 static void run(struct pair *pair) {
-	struct random random;
-	random_init(&random, 8);
-	for (uint64_t t = 0; pair->shifted.head->level_start == 0; t++) {
-		assert_true(t < EVENT + DAY);
-		double value = sample(&random, t);
-		row_accept(&pair->shifted, t, value + (t < EVENT ? 0 : JUMP), HOUR_MS);
-		row_accept(&pair->always, t, value + JUMP, HOUR_MS);
-		pair->event_ticks = t + 1 - EVENT;
+	random_init(&pair->random, 8);
+	while (pair->shifted.head->level_start == 0) {
+		assert_true(pair->ticks < EVENT + DAY);
+		step(pair, pair->ticks < EVENT ? 0 : JUMP);
 	}
+	pair->event_ticks = pair->ticks - EVENT;
 	assert_int_equal(pair->shifted.head->level_start, EVENT);
 }
 
@@ -66,6 +74,7 @@ static int set_up(void **state) {
 	xlstm_model_unref(model);
 	pair->shifted = fresh_row(&pair->layout);
 	pair->always = fresh_row(&pair->layout);
+	pair->never = fresh_row(&pair->layout);
 	run(pair);
 	*state = pair;
 	return 0;
@@ -75,6 +84,7 @@ static int tear_down(void **state) {
 	struct pair *pair = *state;
 	free(pair->shifted.head);
 	free(pair->always.head);
+	free(pair->never.head);
 	free(pair);
 	return 0;
 }
@@ -121,6 +131,23 @@ static void what_the_network_sees_is_that_of_the_new_level(void **state) {
 	assert_float_equal(moved->d2, other->d2, NOISE);
 }
 
+/* What lies before it is where it was, and what lies within it where it would have been without it. */
+static void a_shift_that_goes_back_leaves_nothing_behind(void **state) {
+	struct pair *pair = *state;
+	uint64_t back = pair->ticks + DAY;
+	while (pair->ticks < back)
+		step(pair, JUMP);
+	while (pair->shifted.head->level_start == EVENT) {
+		assert_true(pair->ticks < back + DAY / 4);
+		step(pair, 0);
+	}
+	assert_int_equal(pair->shifted.head->level_start, back);
+	for (uint64_t k = 0; k < WEEK + DAY; k++)
+		assert_float_equal(row_back(&pair->shifted, k), row_back(&pair->never, k),
+			pair->ticks - k > EVENT ? NOISE : 1e-5);
+	assert_float_equal(pair->shifted.head->history.mean, pair->never.head->history.mean, NOISE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -128,6 +155,7 @@ int main(void) {
 		TEST(the_past_is_that_of_the_new_level),
 		TEST(profiles_and_their_level_are_those_of_the_new_level),
 		TEST(what_the_network_sees_is_that_of_the_new_level),
+		TEST(a_shift_that_goes_back_leaves_nothing_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
