@@ -15,4 +15,8 @@ int file_move(const char *from, const char *to);
  * directory. Mode is that of a new file. 0 or -errno. */
 int file_replace(const char *path, struct span content, unsigned mode);
 
+/* Opens /dev/null in place of those of the three standard files that were closed when the process began: what it opens
+ * would else take their place, and be written to as standard error. 0 or -errno. */
+int file_open_standard(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "config.h"
 #include "error.h"
+#include "file.h"
 #include "log.h"
 #include "secret.h"
 #include "setup.h"
@@ -105,6 +106,8 @@ int main(int argc, char **argv) {
 	struct arguments arguments;
 
 	set_allocator();
+	if (file_open_standard() < 0)
+		return EXIT_STATUS_FAILED;
 	if (arguments_read(&arguments, argc, argv) < 0)
 		return EXIT_STATUS_USAGE;
 	if (arguments.help) {

@@ -2,7 +2,8 @@
 # The daemon beside the broker of broker.sh, which is to be read before:
 #
 #     . "$SUPPORT/daemon.sh"
-#     daemon_start                 with xlstmd.conf in the working folder; returns when it answers
+#     daemon_start                 with xlstmd.conf in the working folder and no standard input; returns
+#                                  when it answers
 #     daemon_stop                  it must end without an error
 #     await SECONDS COMMAND...     until the command succeeds
 #     fail MESSAGE                 ends the test, with the daemon's log
@@ -33,7 +34,7 @@ await() {
 }
 
 daemon_start() {
-	env -u NOTIFY_SOCKET "$XLSTMD" -c xlstmd.conf >xlstmd.log 2>&1 &
+	env -u NOTIFY_SOCKET "$XLSTMD" -c xlstmd.conf <&- >xlstmd.log 2>&1 &
 	daemon=$!
 	await 30 grep -q connected xlstmd.log
 	mosquitto_sub -h 127.0.0.1 -p "$BROKER_PORT" -t 'xlstm/+/info' -C 1 -W 30 >/dev/null ||
