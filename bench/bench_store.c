@@ -123,12 +123,10 @@ static void add_forecasts(struct bench *bench, int count, struct span json) {
 
 static void add_states(struct bench *bench, int count, size_t size) {
 	for (int i = 0; i < count; i++, bench->sequence++) {
-		struct state_row row = {
-			.detector = (uint32_t)(bench->sequence % SERIES) + 1,
+		struct state_row row = { .detector = (uint32_t)(bench->sequence % SERIES) + 1,
 			.sequence = bench->sequence,
 			.saved_ms = START_MS,
-			.bytes = {NULL, size}
-		};
+			.bytes = { NULL, size } };
 		void *bytes;
 
 		check(journal_state(&bench->journal, &row, &bytes), "state");

@@ -42,11 +42,11 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{"shared",                   EXPERTS_ALL & ~(1u << EXPERT_HEAD), false, ROWS_FULL},
-	{ "shared + own head",       EXPERTS_ALL,                        false, ROWS_FULL},
-	{ "own",		     EXPERTS_ALL,                        true,  ROWS_FULL},
-	{ "shared, lean",            EXPERTS_ALL & ~(1u << EXPERT_HEAD), false, ROWS_LEAN},
-	{ "shared + own head, lean", EXPERTS_ALL,                        false, ROWS_LEAN},
+	{ "shared", EXPERTS_ALL & ~(1u << EXPERT_HEAD), false, ROWS_FULL },
+	{ "shared + own head", EXPERTS_ALL, false, ROWS_FULL },
+	{ "own", EXPERTS_ALL, true, ROWS_FULL },
+	{ "shared, lean", EXPERTS_ALL & ~(1u << EXPERT_HEAD), false, ROWS_LEAN },
+	{ "shared + own head, lean", EXPERTS_ALL, false, ROWS_LEAN },
 };
 
 /* The weights that all begin with. */

@@ -40,11 +40,11 @@ struct round {
 };
 
 static const struct round rounds[] = {
-	{"Paho alone",			 NULL,								    0  },
-	{ "not storing",                       "[store]\nreadings = off\nforecasts = off\n[forecast]\nenabled = off\n",
-         2.5													       },
-	{ "storing every reading",             "[store]\nforecasts = off\n[forecast]\nenabled = off\n",                 4.5},
-	{ "storing, forecasts of 24 steps on", "[forecast]\nhorizon = 24\n",                                            0  },
+	{ "Paho alone", NULL, 0 },
+	{ "not storing", "[store]\nreadings = off\nforecasts = off\n[forecast]\nenabled = off\n",
+		2.5 },
+	{ "storing every reading", "[store]\nforecasts = off\n[forecast]\nenabled = off\n", 4.5 },
+	{ "storing, forecasts of 24 steps on", "[forecast]\nhorizon = 24\n", 0 },
 };
 
 #define ROUNDS (sizeof(rounds) / sizeof(rounds[0]))

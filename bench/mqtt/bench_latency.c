@@ -55,8 +55,8 @@ enum way { FROZEN, LEARNING, WAYS };
 static const struct {
 	const char *name, *learning;
 } ways[] = {
-	[FROZEN] = {"off",   "[learning]\nenabled = off\n"},
-	[LEARNING] = { "busy", BUSY                         },
+	[FROZEN] = { "off", "[learning]\nenabled = off\n" },
+	[LEARNING] = { "busy", BUSY },
 };
 
 struct result {

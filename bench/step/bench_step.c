@@ -234,14 +234,8 @@ static void against_steps(uint32_t width, size_t batch, double theirs) {
 		uint32_t width;
 		size_t batch;
 		double mark;
-	} marks[] = {
-		{64,   1,    80},
-                { 64,  64,   8 },
-                { 64,  1024, 6 },
-                { 128, 1,    40},
-                { 128, 64,   6 },
-		{ 128, 1024, 8 }
-	};
+	} marks[] = { { 64, 1, 80 }, { 64, 64, 8 }, { 64, 1024, 6 }, { 128, 1, 40 }, { 128, 64, 6 },
+		{ 128, 1024, 8 } };
 	char what[64], details[96];
 	double ours = step_rate(width, batch), mark = 0;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
@@ -357,8 +351,8 @@ static void cells_run(void *context) {
 			.input_gate = cells->gates,
 			.forget_gate = cells->gates + layout->heads,
 			.scratch = cells->scratch,
-			.ahead = {next, next + layout->state.normaliser,
-				  next + layout->state.stabiliser},
+			.ahead = { next, next + layout->state.normaliser,
+				next + layout->state.stabiliser },
 		};
 		kernels->mlstm_cell(cells->h, &step);
 	}

@@ -230,12 +230,12 @@ struct unit {
 
 /* From the largest, for writing. */
 static const struct unit units[] = {
-	{"w",   WEEK  },
-	{ "d",  DAY   },
-	{ "h",  HOUR  },
-	{ "m",  MINUTE},
-	{ "s",  SECOND},
-	{ "ms", 1     },
+	{ "w", WEEK },
+	{ "d", DAY },
+	{ "h", HOUR },
+	{ "m", MINUTE },
+	{ "s", SECOND },
+	{ "ms", 1 },
 };
 #define UNITS (sizeof(units) / sizeof(units[0]))
 

@@ -79,17 +79,17 @@ static void add_horizon(struct text *json, const struct backtest_options *option
 		const char *name;
 		double value;
 	} figures[] = {
-		{"mse",              result.mse            },
-		{ "mae",             result.mae            },
-		{ "mse_at_h",        result.mse_last       },
-		{ "mae_at_h",        result.mae_last       },
-		{ "mase",            result.mase           },
-		{ "pinball",         result.pinball        },
-		{ "coverage80",      result.coverage80     },
-		{ "coverage80_at_h", result.coverage80_last},
-		{ "calibrated",      result.calibrated     },
-		{ "calibrated_at_h", result.calibrated_last},
-		{ "skill",           result.skill          },
+		{ "mse", result.mse },
+		{ "mae", result.mae },
+		{ "mse_at_h", result.mse_last },
+		{ "mae_at_h", result.mae_last },
+		{ "mase", result.mase },
+		{ "pinball", result.pinball },
+		{ "coverage80", result.coverage80 },
+		{ "coverage80_at_h", result.coverage80_last },
+		{ "calibrated", result.calibrated },
+		{ "calibrated_at_h", result.calibrated_last },
+		{ "skill", result.skill },
 	};
 
 	text_add_format(json, "{\"h\":%u,", h);

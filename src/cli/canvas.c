@@ -23,15 +23,15 @@ struct ink_row {
 };
 
 static const struct ink_row inks[INKS] = {
-	[INK_PLAIN] = {252,  false, '.'},
-	[INK_STRONG] = { 231, true,  '.'},
-	[INK_FAINT] = { 245, false, '.'},
-	[INK_GRID] = { 238, false, '.'},
-	[INK_HISTORY] = { 255, false, '*'},
-	[INK_MEDIAN] = { 222, false, '-'},
-	[INK_GOOD] = { 114, false, '.'},
-	[INK_WAITING] = { 179, false, '.'},
-	[INK_ALARM] = { 203, true,  '!'},
+	[INK_PLAIN] = { 252, false, '.' },
+	[INK_STRONG] = { 231, true, '.' },
+	[INK_FAINT] = { 245, false, '.' },
+	[INK_GRID] = { 238, false, '.' },
+	[INK_HISTORY] = { 255, false, '*' },
+	[INK_MEDIAN] = { 222, false, '-' },
+	[INK_GOOD] = { 114, false, '.' },
+	[INK_WAITING] = { 179, false, '.' },
+	[INK_ALARM] = { 203, true, '!' },
 };
 
 struct shade_row {
@@ -41,12 +41,12 @@ struct shade_row {
 };
 
 static const struct shade_row shades[SHADES] = {
-	[SHADE_NONE] = {NO_COLOUR, ' ',    ' '},
-	[SHADE_PAST] = { 236,      ' ',    ' '},
-	[SHADE_80] = { 23,       0x2591, '.'},
-	[SHADE_60] = { 24,       0x2591, '.'},
-	[SHADE_40] = { 31,       0x2592, ':'},
-	[SHADE_20] = { 38,       0x2592, ':'},
+	[SHADE_NONE] = { NO_COLOUR, ' ', ' ' },
+	[SHADE_PAST] = { 236, ' ', ' ' },
+	[SHADE_80] = { 23, 0x2591, '.' },
+	[SHADE_60] = { 24, 0x2591, '.' },
+	[SHADE_40] = { 31, 0x2592, ':' },
+	[SHADE_20] = { 38, 0x2592, ':' },
 };
 
 /* ASCII in place of the characters that charts are made of; for any other, a question mark. */
@@ -54,28 +54,28 @@ static const struct {
 	uint32_t glyph;
 	char ascii;
 } plain[] = {
-	{0x2500,  '-'},
-	{ 0x2502, '|'},
-	{ 0x250a, ':'},
-	{ 0x2508, '.'},
-	{ 0x2514, '+'},
-	{ 0x2518, '+'},
-	{ 0x251c, '+'},
-	{ 0x2524, '+'},
-	{ 0x252c, '+'},
-	{ 0x2534, '+'},
-	{ 0x25cf, '*'},
-	{ 0x00b7, '|'},
-	{ 0x2026, '~'},
-	{ 0x2013, '-'},
-	{ 0x2192, '>'},
-	{ 0x2588, '#'},
-	{ 0x2591, '.'},
-	{ 0x2592, ':'},
-	{ 0x2593, '#'},
-	{ 0x00b1, '~'},
-	{ 0x00b0, 'o'},
-	{ 0x00b5, 'u'},
+	{ 0x2500, '-' },
+	{ 0x2502, '|' },
+	{ 0x250a, ':' },
+	{ 0x2508, '.' },
+	{ 0x2514, '+' },
+	{ 0x2518, '+' },
+	{ 0x251c, '+' },
+	{ 0x2524, '+' },
+	{ 0x252c, '+' },
+	{ 0x2534, '+' },
+	{ 0x25cf, '*' },
+	{ 0x00b7, '|' },
+	{ 0x2026, '~' },
+	{ 0x2013, '-' },
+	{ 0x2192, '>' },
+	{ 0x2588, '#' },
+	{ 0x2591, '.' },
+	{ 0x2592, ':' },
+	{ 0x2593, '#' },
+	{ 0x00b1, '~' },
+	{ 0x00b0, 'o' },
+	{ 0x00b5, 'u' },
 };
 
 int canvas_init(struct canvas *canvas, int columns, int rows) {
@@ -187,10 +187,10 @@ void canvas_ground(struct canvas *canvas, int column, int row, const enum shade 
 static void put_dot(struct canvas *canvas, int x, int y, enum ink ink) {
 	/* Unicode numbers the dots down the left, then down the right, and the lowest two last. */
 	static const uint8_t bits[DOTS_DOWN][DOTS_ACROSS] = {
-		{0x01,  0x08},
-		{ 0x02, 0x10},
-		{ 0x04, 0x20},
-		{ 0x40, 0x80},
+		{ 0x01, 0x08 },
+		{ 0x02, 0x10 },
+		{ 0x04, 0x20 },
+		{ 0x40, 0x80 },
 	};
 
 	if (x < 0 || y < 0)

@@ -399,8 +399,8 @@ static void draw_legend(const struct chart *chart, struct canvas *canvas, int le
 		const char *text;
 		enum ink ink;
 	} words[] = {
-		{"── observed", INK_HISTORY},
-		{ "── median",  INK_MEDIAN },
+		{ "── observed", INK_HISTORY },
+		{ "── median", INK_MEDIAN },
 	};
 	static const enum shade fan[] = { SHADE_80, SHADE_60, SHADE_40, SHADE_20, SHADE_40,
 		SHADE_60, SHADE_80 };

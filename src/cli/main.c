@@ -12,17 +12,17 @@ struct verb {
 
 /* In the order of `xlstmctl --help`. */
 static const struct verb verbs[] = {
-	{"status",      "how daemon and database are doing",                    status_run    },
-	{ "series",     "every series, its last reading and health",            series_run    },
-	{ "forecast",   "the latest forecast of a series",                      forecast_run  },
-	{ "accuracy",   "how good the forecasts have been",                     accuracy_run  },
-	{ "neighbours", "whom a detector sees, and what that is good for",      neighbours_run},
-	{ "learning",   "what the network tried to learn, and what came of it", learning_run  },
-	{ "model",      "weights: show, import, export, list, restore",         model_run     },
-	{ "train",      "weights from synthetic series and CSV files",          train_run     },
-	{ "backtest",   "the daemon's forecasts over a file, scored",           backtest_run  },
-	{ "replay",     "publish a file's readings over MQTT",                  replay_run    },
-	{ "watch",      "live fan chart of the forecasts",                      watch_run     },
+	{ "status", "how daemon and database are doing", status_run },
+	{ "series", "every series, its last reading and health", series_run },
+	{ "forecast", "the latest forecast of a series", forecast_run },
+	{ "accuracy", "how good the forecasts have been", accuracy_run },
+	{ "neighbours", "whom a detector sees, and what that is good for", neighbours_run },
+	{ "learning", "what the network tried to learn, and what came of it", learning_run },
+	{ "model", "weights: show, import, export, list, restore", model_run },
+	{ "train", "weights from synthetic series and CSV files", train_run },
+	{ "backtest", "the daemon's forecasts over a file, scored", backtest_run },
+	{ "replay", "publish a file's readings over MQTT", replay_run },
+	{ "watch", "live fan chart of the forecasts", watch_run },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

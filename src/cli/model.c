@@ -200,9 +200,9 @@ static const struct action {
 	const char *options; /* letters of those that it takes */
 	int (*run)(struct xlstm_weights *weights, const struct request *request);
 } actions[] = {
-	{"show",    1, "tj",  show  },
-	{ "import", 2, "nj",  import},
-	{ "export", 2, "cbj", export},
+	{ "show", 1, "tj", show },
+	{ "import", 2, "nj", import },
+	{ "export", 2, "cbj", export },
 };
 
 static int usage_error(const char *problem, const char *what) {
@@ -246,13 +246,13 @@ static int take_option(struct request *request, const struct action *action, int
 static int parse_options(
 	struct request *request, const struct action *action, int argc, char **argv) {
 	static const struct option options[] = {
-		{"tensors",          no_argument, NULL, 't' },
-		{ "note",              required_argument, NULL, 'n' },
-		{ "cuda",                 no_argument, NULL, 'c' },
-		{ "block",no_argument, NULL, 'b' },
-		{ "json",               no_argument, NULL, 'j' },
-		{ "help",            no_argument, NULL, 'h' },
-		{ 0             },
+		{ "tensors", no_argument, NULL, 't' },
+		{ "note", required_argument, NULL, 'n' },
+		{ "cuda", no_argument, NULL, 'c' },
+		{ "block", no_argument, NULL, 'b' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int option;
 
@@ -283,7 +283,8 @@ int model_run(int argc, char **argv) {
 		return model_restore_run(argc - 1, argv + 1);
 	const struct action *action = argc > 1 ? find_action(argv[1]) : NULL;
 	if (!action)
-		return usage_error("show, import, export, list or restore, not ", argc > 1 ? argv[1] : "nothing");
+		return usage_error("show, import, export, list or restore, not ",
+			argc > 1 ? argv[1] : "nothing");
 
 	struct request request = { .from = NULL };
 	int status = parse_options(&request, action, argc - 1, argv + 1);

@@ -2,9 +2,9 @@
 #include "model_versions.h"
 
 #include "error.h"
+#include "forecast.h"
 #include "link.h"
 #include "report.h"
-#include "forecast.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -162,11 +162,11 @@ static int usage_error(const char *problem, const char *what) {
 int model_restore_run(int argc, char **argv) {
 	static const struct option options[] = {
 		LINK_LONG_OPTIONS,
-		{"instance",         required_argument, NULL, 'i' },
-		{ "base",              required_argument, NULL, 'b' },
-		{ "detector",                 required_argument, NULL, 'd' },
-		{ "help",no_argument, NULL, 'h' },
-		{ 0              },
+		{ "instance", required_argument, NULL, 'i' },
+		{ "base", required_argument, NULL, 'b' },
+		{ "detector", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct restore restore = { .instance = "main", .base = "xlstm" };
 	int option;

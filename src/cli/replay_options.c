@@ -51,7 +51,6 @@ enum {
 	OPTION_HELP,
 };
 
-/* clang-format off */
 static const struct option long_options[] = {
 	LINK_LONG_OPTIONS,
 	{ "time", required_argument, NULL, OPTION_TIME },
@@ -73,7 +72,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ 0 },
 };
-/* clang-format on */
 
 static int complain(const char *what, const char *text) {
 	fprintf(stderr, "xlstmctl replay: %s%s%s; see xlstmctl replay --help\n", what,

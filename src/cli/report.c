@@ -27,11 +27,11 @@ static int usage_error(const struct report *report, const char *problem, const c
 static int parse_options(
 	const struct report *report, int argc, char **argv, struct request *request) {
 	const struct option options[] = {
-		{"database",   required_argument, NULL, 'd' },
-		{ "json",        no_argument, NULL, 'j' },
-		{ "help",           no_argument, NULL, 'h' },
-		{ report->number_option,required_argument, NULL, 'n' },
-		{ 0        },
+		{ "database", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ report->number_option, required_argument, NULL, 'n' },
+		{ 0 },
 	};
 	int option;
 

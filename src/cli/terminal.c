@@ -123,20 +123,20 @@ static const struct {
 	const char *bytes;
 	enum key key;
 } keys[] = {
-	{"q",       KEY_QUIT    },
-	{ "Q",      KEY_QUIT    },
-	{ "\t",     KEY_NEXT    },
-	{ "\x1b[C", KEY_NEXT    },
-	{ "\x1b[B", KEY_NEXT    },
-	{ "\x1bOC", KEY_NEXT    },
-	{ "\x1bOB", KEY_NEXT    },
-	{ "\x1b[Z", KEY_PREVIOUS},
-	{ "\x1b[D", KEY_PREVIOUS},
-	{ "\x1b[A", KEY_PREVIOUS},
-	{ "\x1bOD", KEY_PREVIOUS},
-	{ "\x1bOA", KEY_PREVIOUS},
-	{ "+",      KEY_CLOSER  },
-	{ "-",      KEY_FARTHER },
+	{ "q", KEY_QUIT },
+	{ "Q", KEY_QUIT },
+	{ "\t", KEY_NEXT },
+	{ "\x1b[C", KEY_NEXT },
+	{ "\x1b[B", KEY_NEXT },
+	{ "\x1bOC", KEY_NEXT },
+	{ "\x1bOB", KEY_NEXT },
+	{ "\x1b[Z", KEY_PREVIOUS },
+	{ "\x1b[D", KEY_PREVIOUS },
+	{ "\x1b[A", KEY_PREVIOUS },
+	{ "\x1bOD", KEY_PREVIOUS },
+	{ "\x1bOA", KEY_PREVIOUS },
+	{ "+", KEY_CLOSER },
+	{ "-", KEY_FARTHER },
 };
 
 static enum key read_key(void) {
@@ -166,9 +166,9 @@ static enum key read_signal(const struct terminal *terminal) {
 
 enum key terminal_wait(struct terminal *terminal, int fd, int timeout_ms) {
 	struct pollfd ready[] = {
-		{.fd = terminal->signals, .events = POLLIN},
-		{ .fd = STDIN_FILENO,     .events = POLLIN},
-		{ .fd = fd,               .events = POLLIN},
+		{ .fd = terminal->signals, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
 	};
 
 	if (poll(ready, sizeof(ready) / sizeof(ready[0]), timeout_ms) <= 0)

@@ -368,13 +368,13 @@ enum {
 
 static const struct option long_options[] = {
 	LINK_LONG_OPTIONS,
-	{"topic",            required_argument, NULL, OPTION_TOPIC },
-	{ "frame",              required_argument, NULL, OPTION_FRAME },
-	{ "once",                 no_argument, NULL, OPTION_ONCE },
-	{ "read",required_argument, NULL, OPTION_READ },
-	{ "json",      no_argument, NULL, OPTION_JSON },
-	{ "help",            no_argument, NULL, OPTION_HELP },
-	{ 0	     },
+	{ "topic", required_argument, NULL, OPTION_TOPIC },
+	{ "frame", required_argument, NULL, OPTION_FRAME },
+	{ "once", no_argument, NULL, OPTION_ONCE },
+	{ "read", required_argument, NULL, OPTION_READ },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ 0 },
 };
 
 /* VERB_OK, VERB_USAGE, or -1 if help was asked for. */

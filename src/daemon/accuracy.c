@@ -35,14 +35,12 @@ static struct accuracy mean_of(const struct sums *sums) {
 struct accuracy accuracy_of_leads(const struct score *scores, uint32_t leads) {
 	struct sums sums = { 0 };
 	for (uint32_t i = 0; i < leads; i++)
-		add(&sums, &(struct accuracy){
-				   {
-                                    [ACCURACY_SKILL] = scores[i].skill,
-                                    [ACCURACY_SKILL_SEASONAL] = scores[i].skill_seasonal,
-                                    [ACCURACY_MASE] = scores[i].mase,
-                                    [ACCURACY_COVERAGE80] = scores[i].coverage80,
-				    }
-                });
+		add(&sums, &(struct accuracy){ {
+				   [ACCURACY_SKILL] = scores[i].skill,
+				   [ACCURACY_SKILL_SEASONAL] = scores[i].skill_seasonal,
+				   [ACCURACY_MASE] = scores[i].mase,
+				   [ACCURACY_COVERAGE80] = scores[i].coverage80,
+			   } });
 	return mean_of(&sums);
 }
 

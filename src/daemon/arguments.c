@@ -13,14 +13,14 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"config",        required_argument, NULL, 'c'                },
-	{ "check-config", no_argument,       NULL, OPTION_CHECK_CONFIG},
-	{ "print-config", no_argument,       NULL, OPTION_PRINT_CONFIG},
-	{ "set-aside",    no_argument,       NULL, OPTION_SET_ASIDE   },
-	{ "verbose",      no_argument,       NULL, 'v'                },
-	{ "version",      no_argument,       NULL, 'V'                },
-	{ "help",         no_argument,       NULL, 'h'                },
-	{ NULL,           0,                 NULL, 0                  },
+	{ "config", required_argument, NULL, 'c' },
+	{ "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
+	{ "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+	{ "set-aside", no_argument, NULL, OPTION_SET_ASIDE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 int arguments_read(struct arguments *arguments, int argc, char **argv) {

@@ -19,8 +19,8 @@ static void problem(struct check *check, const char *text) {
 
 static void source_problem(
 	struct check *check, const struct config_source *source, const char *text) {
-	text_add_format(check->problems, "%s:%u: [source %s]: %s\n", check->name, source->heading.line,
-		source->heading.name, text);
+	text_add_format(check->problems, "%s:%u: [source %s]: %s\n", check->name,
+		source->heading.line, source->heading.name, text);
 }
 
 static bool is_set(const char *text) {

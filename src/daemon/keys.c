@@ -148,12 +148,12 @@ static int read_switch(struct span value, bool *at) {
 		const char *word;
 		bool value;
 	} words[] = {
-		{"on",     true },
-		{ "yes",   true },
-		{ "true",  true },
-		{ "off",   false},
-		{ "no",    false},
-		{ "false", false},
+		{ "on", true },
+		{ "yes", true },
+		{ "true", true },
+		{ "off", false },
+		{ "no", false },
+		{ "false", false },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

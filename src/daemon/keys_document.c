@@ -10,17 +10,17 @@ static const struct {
 	const char *section;
 	const char *text;
 } sections[] = {
-	{"daemon",        "The daemon itself."						      },
-	{ "mqtt",         "The broker that readings come from and forecasts go to."                 },
-	{ "store",        "The database."							   },
-	{ "forecast",     "What is forecast and how; a source may say otherwise for its own series."},
-	{ "limits",       "Bounds on everything that a stranger could let grow."                    },
+	{ "daemon", "The daemon itself." },
+	{ "mqtt", "The broker that readings come from and forecasts go to." },
+	{ "store", "The database." },
+	{ "forecast", "What is forecast and how; a source may say otherwise for its own series." },
+	{ "limits", "Bounds on everything that a stranger could let grow." },
 	{ SECTION_SOURCE,
-         "Where readings come from: one section for each kind of topic, each with a name of "
-		"its own. A message is read by the first source that its topic matches."            },
-	{ SECTION_GROUP,  "What is known of the detectors of a group, which sources name: where "
-         "they are, and who "
-			 "is next to whom. All of it may be left out."									    },
+		"Where readings come from: one section for each kind of topic, each with a name of "
+		"its own. A message is read by the first source that its topic matches." },
+	{ SECTION_GROUP, "What is known of the detectors of a group, which sources name: where "
+			 "they are, and who "
+			 "is next to whom. All of it may be left out." },
 };
 
 static const char *section_text(const char *section) {

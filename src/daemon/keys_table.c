@@ -11,17 +11,17 @@
 
 #define SECOND 1e3
 #define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-#define YEAR (365 * DAY)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
 
 #define KIB 1024.0
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define AT(field) offsetof(struct config, field)
+#define AT(field)        offsetof(struct config, field)
 #define AT_SOURCE(field) offsetof(struct config_source, field)
-#define AT_GROUP(field) offsetof(struct config_group, field)
+#define AT_GROUP(field)  offsetof(struct config_group, field)
 
 static const struct key_choice log_words[] = {
 	{ "error", LOG_LEVEL_ERROR },

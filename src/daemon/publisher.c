@@ -38,7 +38,7 @@ int publisher_init(
 	*publisher = (struct publisher){
 		.mqtt = mqtt,
 		.tend = true,
-		.job = {.mqtt = mqtt, .publisher = publisher},
+		.job = { .mqtt = mqtt, .publisher = publisher },
 	};
 	for (int i = 0; i < 2; i++)
 		outbox_init(&publisher->outboxes[i], outbox_max);

@@ -216,16 +216,16 @@ static const struct verb {
 	int (*answer)(struct question *question);
 	bool changes; /* needs [daemon] changes = on */
 } verbs[] = {
-	{"ping",            ping,           false},
-	{ "status",         status,         false},
-	{ "stats",          stats,          false},
-	{ "series",         series,         false},
-	{ "forecast",       forecast,       false},
-	{ "models",         models,         false},
-	{ "flush",          flush,          true },
+	{ "ping", ping, false },
+	{ "status", status, false },
+	{ "stats", stats, false },
+	{ "series", series, false },
+	{ "forecast", forecast, false },
+	{ "models", models, false },
+	{ "flush", flush, true },
 	{ "pause_learning", pause_learning, true },
-	{ "flag",           flag,           true },
-	{ "restore_model",  restore_model,  true },
+	{ "flag", flag, true },
+	{ "restore_model", restore_model, true },
 };
 
 static int ask(struct question *question, struct span name) {

@@ -201,7 +201,7 @@ static int64_t save_neighbourhood(struct app *app, size_t index) {
 	struct neighbourhood_row row = {
 		.id = (uint32_t)index + 1,
 		.saved_ms = app_now(),
-		.bytes = {NULL, engine_neighbourhood_size(app->engine, index)},
+		.bytes = { NULL, engine_neighbourhood_size(app->engine, index) },
 	};
 	void *to;
 
@@ -233,7 +233,7 @@ static int64_t write_state(struct app *app, const struct detector_slot *slot, ui
 		.layout = app_layout(app, slot->source),
 		.sequence = sequence,
 		.saved_ms = app_now(),
-		.bytes = {NULL, bytes},
+		.bytes = { NULL, bytes },
 	};
 	int r = journal_state(writer_journal(&app->writer), &row, &to);
 	if (r < 0)

@@ -272,9 +272,9 @@ struct writer_options setup_writer_options(struct app *app) {
 
 	return (struct writer_options){
 		.commit_interval_ms = config->commit_interval,
-		.retention = {.readings = config->keep_readings,
-			      .forecasts = config->keep_forecasts,
-			      .anomalies = config->keep_anomalies},
+		.retention = { .readings = config->keep_readings,
+			.forecasts = config->keep_forecasts,
+			.anomalies = config->keep_anomalies },
 		.journal_max = JOURNAL_MAX,
 		.fatal = on_fatal,
 		.context = app,

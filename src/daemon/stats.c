@@ -134,10 +134,10 @@ static void add_lanes(const struct app *app, struct text *to) {
 		const char *name;
 		uint64_t busy_ns, before_ns;
 	} lanes[] = {
-		{"step",     app->step_busy_ns,      app->stats_before.step_ns   },
-		{ "write",   app->writer.busy_ns,    app->stats_before.write_ns  },
-		{ "publish", app->publisher.busy_ns, app->stats_before.publish_ns},
-		{ "train",   app->training.busy_ns,  app->stats_before.train_ns  },
+		{ "step", app->step_busy_ns, app->stats_before.step_ns },
+		{ "write", app->writer.busy_ns, app->stats_before.write_ns },
+		{ "publish", app->publisher.busy_ns, app->stats_before.publish_ns },
+		{ "train", app->training.busy_ns, app->stats_before.train_ns },
 	};
 	double interval = (double)(uv_hrtime() - app->stats_before.ns);
 

@@ -17,13 +17,13 @@ static const struct {
 	const char *cost; /* NULL: it costs nothing that could be counted */
 	int64_t hold_ms;
 } kinds[TROUBLES] = {
-	[TROUBLE_BROKER] = {"broker",        NULL,        0            },
-	[TROUBLE_DATABASE] = { "database",     NULL,        0            },
-	[TROUBLE_HOUSEKEEPING] = { "housekeeping", NULL,        0            },
-	[TROUBLE_UNSTORED] = { "unstored",     "rows",      HOLD_MS      },
-	[TROUBLE_OVERLOAD] = { "overload",     "messages",  HOLD_MS      },
-	[TROUBLE_BACKLOG] = { "backlog",      "forecasts", HOLD_MS      },
-	[TROUBLE_CLOCK] = { "clock",        NULL,        HOLD_CLOCK_MS},
+	[TROUBLE_BROKER] = { "broker", NULL, 0 },
+	[TROUBLE_DATABASE] = { "database", NULL, 0 },
+	[TROUBLE_HOUSEKEEPING] = { "housekeeping", NULL, 0 },
+	[TROUBLE_UNSTORED] = { "unstored", "rows", HOLD_MS },
+	[TROUBLE_OVERLOAD] = { "overload", "messages", HOLD_MS },
+	[TROUBLE_BACKLOG] = { "backlog", "forecasts", HOLD_MS },
+	[TROUBLE_CLOCK] = { "clock", NULL, HOLD_CLOCK_MS },
 };
 
 void troubles_turn(struct troubles *troubles, int64_t now_ms, int64_t clock_ms) {

@@ -167,7 +167,7 @@ int writer_init(struct writer *writer, uv_loop_t *loop, struct store *store,
 		.waiting_since_ms = TIME_NONE,
 		.retry_pause_ms = RETRY_MIN_MS,
 		.commit_ms = TIME_NONE,
-		.job = {.store = store, .writer = writer},
+		.job = { .store = store, .writer = writer },
 	};
 	store_stats(store, &writer->stats);
 	writer->prune_ms = (int64_t)uv_now(loop) + PRUNE_INTERVAL_MS;

@@ -75,9 +75,9 @@ void engine_learning_take(struct engine *engine, const struct batch_item *item, 
 		return;
 	struct learner_tick tick = {
 		.series = detector_channel_series(item->detector, channel),
-		.tick = {.time_ms = item->tick.time_ms,
-			 .value = outlook->observed,
-			 .sound = !(outlook->anomaly > ANOMALY_LIMIT)},
+		.tick = { .time_ms = item->tick.time_ms,
+			.value = outlook->observed,
+			.sound = !(outlook->anomaly > ANOMALY_LIMIT) },
 		.step_ms = item->forecaster.step_ms,
 		.network = outlook->settled.network,
 		.closed = outlook->settled.closed,

@@ -113,10 +113,8 @@ static void mix_lead(
  * of the next shorter lead in the unit of the readings, then of this one. */
 static struct pending issue_lead(
 	const struct row *row, const struct panel *panel, uint32_t h, double *size) {
-	struct pending pending = {
-		.origin = {row->anchor, row->scale},
-                  .assumed = row->head->history.missing > 0
-	};
+	struct pending pending = { .origin = { row->anchor, row->scale },
+		.assumed = row->head->history.missing > 0 };
 	struct mix mix_buffer;
 	struct calibrate buffer;
 	const struct calibrate *calibrate = row_calibrate(row, h, &buffer);

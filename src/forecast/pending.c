@@ -60,7 +60,7 @@ void brief_read(const void *from, uint32_t experts, struct pending *ret_pending)
 		.centre = brief->mean,
 		.spread = (double)brief->spread,
 		.assumed = brief->assumed != 0,
-		.origin = {brief->anchor, (double)brief->scale},
+		.origin = { brief->anchor, (double)brief->scale },
 	};
 	brief_read_floats(brief->quantiles, QUANTILES, ret_pending->quantiles);
 	for (int q = 0; q < QUANTILES; q++)

@@ -10,9 +10,9 @@
 #include <string.h>
 
 const struct seasonal_speed seasonal_speeds[SEASONAL_SLOTS] = {
-	[SLOT_QUICK] = {.level = 0.5,  .profile = 0.3},
-	[SLOT_SLOW] = { .level = 0.2, .profile = 0.1},
-	[SLOT_LONG] = { .level = 0.2, .profile = 0.1},
+	[SLOT_QUICK] = { .level = 0.5, .profile = 0.3 },
+	[SLOT_SLOW] = { .level = 0.2, .profile = 0.1 },
+	[SLOT_LONG] = { .level = 0.2, .profile = 0.1 },
 };
 
 const enum expert seasonal_experts[SEASONAL_SLOTS] = {
@@ -34,11 +34,11 @@ const enum expert linear_experts[LINEARS] = {
 static const struct {
 	double forgetting, prior;
 } linear_character[LINEARS] = {
-	[LINEAR_SHORT] = {0.9998,  0.01  },
-	[LINEAR_STIFF] = { 0.9999, 0.0005},
-	[LINEAR_LONG] = { 0.9999, 0.01  },
-	[LINEAR_CROSS] = { 0.9999, 0.01  },
-	[LINEAR_SEASON] = { 0.9999, 0.01  },
+	[LINEAR_SHORT] = { 0.9998, 0.01 },
+	[LINEAR_STIFF] = { 0.9999, 0.0005 },
+	[LINEAR_LONG] = { 0.9999, 0.01 },
+	[LINEAR_CROSS] = { 0.9999, 0.01 },
+	[LINEAR_SEASON] = { 0.9999, 0.01 },
 };
 
 /* The head on the network's features. */
@@ -269,6 +269,7 @@ void row_layout_init(struct row_layout *layout, const struct forecast_options *o
 uint32_t row_layout_identity(const struct row_layout *layout) {
 	struct row_layout meaning;
 	memcpy(&meaning, layout, sizeof(meaning)); /* padding too */
-	meaning.options.shifts = false; /* whether they are followed changes nothing in what rows hold */
+	/* Whether shifts are followed changes nothing in what rows hold. */
+	meaning.options.shifts = false;
 	return crc32c(0, &meaning, sizeof(meaning));
 }

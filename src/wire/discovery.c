@@ -49,8 +49,8 @@ struct view {
 };
 
 static const struct view views[] = {
-	{"_forecast", " forecast", "{{ value_json.mean[0] }}", true },
-	{ "_anomaly", " anomaly",  "{{ value_json.anomaly }}", false},
+	{ "_forecast", " forecast", "{{ value_json.mean[0] }}", true },
+	{ "_anomaly", " anomaly", "{{ value_json.anomaly }}", false },
 };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
 

@@ -117,10 +117,10 @@ void wire_write_anomaly(
 		struct span key;
 		double value;
 	} members[] = {
-		{SPAN(",\"value\":"),  anomaly->value},
-		{ SPAN(",\"low\":"),   anomaly->low  },
-		{ SPAN(",\"high\":"),  anomaly->high },
-		{ SPAN(",\"score\":"), anomaly->score},
+		{ SPAN(",\"value\":"), anomaly->value },
+		{ SPAN(",\"low\":"), anomaly->low },
+		{ SPAN(",\"high\":"), anomaly->high },
+		{ SPAN(",\"score\":"), anomaly->score },
 	};
 
 	text_add(to, SPAN("{\"series\":"));

@@ -185,13 +185,8 @@ static int skip_text(struct line *line) {
 }
 
 static bool read_flag(struct span text, double *ret_value) {
-	static const char *const words[][2] = {
-		{"f",      "t"   },
-                { "F",     "T"   },
-                { "false", "true"},
-                { "False", "True"},
-		{ "FALSE", "TRUE"}
-	};
+	static const char *const words[][2] = { { "f", "t" }, { "F", "T" }, { "false", "true" },
+		{ "False", "True" }, { "FALSE", "TRUE" } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		for (int flag = 0; flag < 2; flag++) {

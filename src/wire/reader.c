@@ -149,15 +149,15 @@ bool reader_read_word(struct span text, double *ret_value) {
 		const char *word;
 		double value;
 	} words[] = {
-		{"on",           1  },
-		{ "true",        1  },
-		{ "off",         0  },
-		{ "false",       0  },
-		{ "null",        NAN},
-		{ "nan",         NAN},
-		{ "none",        NAN},
-		{ "unknown",     NAN},
-		{ "unavailable", NAN},
+		{ "on", 1 },
+		{ "true", 1 },
+		{ "off", 0 },
+		{ "false", 0 },
+		{ "null", NAN },
+		{ "nan", NAN },
+		{ "none", NAN },
+		{ "unknown", NAN },
+		{ "unavailable", NAN },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

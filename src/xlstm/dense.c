@@ -65,12 +65,8 @@ void dense_block_step(
 	const struct kernels *kernels = tile->kernels;
 	struct scratch scratch = cut(tile->scratch, layout);
 	size_t inner = layout->inner, keys = layout->keys;
-	struct mlstm_inputs in = {
-		{scratch.qk,         2 * keys },
-                { scratch.qk + keys, 2 * keys },
-		{ scratch.vo,        2 * inner},
-                scratch.gates
-	};
+	struct mlstm_inputs in = { { scratch.qk, 2 * keys }, { scratch.qk + keys, 2 * keys },
+		{ scratch.vo, 2 * inner }, scratch.gates };
 
 	tile_fetch(tile, layout, layout->state.normaliser, layout->state_floats);
 	tile_norm(tile, dense->norm);

@@ -59,11 +59,11 @@ static struct memory memory_of(const struct block_layout *layout, const struct p
 	return (struct memory){
 		.layout = layout,
 		.pass = pass,
-		.q = {saved->qk,         2 * keys },
+		.q = { saved->qk, 2 * keys },
 		.k = { saved->qk + keys, 2 * keys },
-		.v = { saved->vo,        2 * inner},
+		.v = { saved->vo, 2 * inner },
 		.gates = saved->gates,
-		.h = { saved->h,         inner    },
+		.h = { saved->h, inner },
 		.chunks = saved->chunks,
 		.scratch = scratch,
 	};
@@ -197,13 +197,8 @@ void dense_backward(const struct xlstm_weights *weights, const struct dense *den
 		layout, pass->tokens);
 	struct slopes slopes = cut_slopes(scratch, layout, pass);
 	struct memory memory = memory_of(layout, pass, &saved, slopes.memory);
-	struct memory_slope through = {
-		{slopes.h,          inner    },
-                { slopes.qk,        2 * keys },
-                { slopes.qk + keys, 2 * keys },
-		{ slopes.vo,        2 * inner},
-                slopes.gates
-	};
+	struct memory_slope through = { { slopes.h, inner }, { slopes.qk, 2 * keys },
+		{ slopes.qk + keys, 2 * keys }, { slopes.vo, 2 * inner }, slopes.gates };
 	struct const_rows dy = { stream, width };
 
 	before_maps(dense, layout, pass, &saved, x);

@@ -131,7 +131,8 @@ struct layout {
 	size_t tensor_count;
 	size_t weight_floats; /* of an arena; the tensors fill it without holes */
 	size_t state_floats; /* of a row */
-	size_t hidden_at, fresh_at; /* in a row, [width]: as committed, and as of the last step; ABSENT
+	size_t hidden_at,
+		fresh_at; /* in a row, [width]: as committed, and as of the last step; ABSENT
 				     * without pooling */
 };
 

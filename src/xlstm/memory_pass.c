@@ -44,8 +44,8 @@ static struct mlstm_window window_of(const struct memory *memory, size_t series)
 		.q = rows_from(memory->q, first),
 		.k = rows_from(memory->k, first),
 		.v = rows_from(memory->v, first),
-		.input_gate = {gates,          2 * heads},
-		.forget_gate = { gates + heads, 2 * heads},
+		.input_gate = { gates, 2 * heads },
+		.forget_gate = { gates + heads, 2 * heads },
 		.h = rows_to(memory->h, first),
 		.matrix = state + layout->state.matrix,
 		.normaliser = state + layout->state.normaliser,
@@ -95,8 +95,8 @@ void mlstm_memory_backward(const struct memory *memory, const struct memory_slop
 			.q = rows_to(slope->q, first),
 			.k = rows_to(slope->k, first),
 			.v = rows_to(slope->v, first),
-			.input_gate = {gates,          2 * heads},
-			.forget_gate = { gates + heads, 2 * heads},
+			.input_gate = { gates, 2 * heads },
+			.forget_gate = { gates + heads, 2 * heads },
 		};
 		pass->kernels->mlstm_window_backward(&window, &part);
 	}

@@ -85,11 +85,7 @@ void mlstm_cells_step(const struct mlstm *mlstm, const struct block_layout *layo
 	kernels->blocks_of_4(v, u, mlstm->v, inner, count, false);
 	kernels->matmul(scratch.gates, 2 * layout->heads, ADD_BIAS, mlstm->gate_bias, scratch.qkv,
 		3 * inner, count, &mlstm->gates);
-	struct mlstm_inputs in = {
-		{q.values,  q.stride},
-                { k.values, k.stride},
-                { v.values, v.stride},
-		scratch.gates
-	};
+	struct mlstm_inputs in = { { q.values, q.stride }, { k.values, k.stride },
+		{ v.values, v.stride }, scratch.gates };
 	mlstm_memory_step(layout, tile, &in, h, scratch.cell);
 }

@@ -68,11 +68,11 @@ static struct memory memory_of(
 	return (struct memory){
 		.layout = cells->layout,
 		.pass = cells->pass,
-		.q = {scratch->qkv,              3 * inner},
-		.k = { scratch->qkv + inner,     3 * inner},
-		.v = { scratch->qkv + 2 * inner, 3 * inner},
+		.q = { scratch->qkv, 3 * inner },
+		.k = { scratch->qkv + inner, 3 * inner },
+		.v = { scratch->qkv + 2 * inner, 3 * inner },
 		.gates = kept->gates,
-		.h = { kept->h,                  inner    },
+		.h = { kept->h, inner },
 		.chunks = kept->chunks,
 		.scratch = scratch->memory,
 	};
@@ -176,10 +176,10 @@ void mlstm_cells_backward(const struct xlstm_weights *weights, const struct mlst
 	struct scratch scratch = cut_scratch(cells);
 	struct memory memory = memory_of(cells, &kept, &scratch);
 	struct memory_slope through = {
-		.h = {slope->h,                        inner    },
-		.q = { scratch.slopes.qkv,             3 * inner},
-		.k = { scratch.slopes.qkv + inner,     3 * inner},
-		.v = { scratch.slopes.qkv + 2 * inner, 3 * inner},
+		.h = { slope->h, inner },
+		.q = { scratch.slopes.qkv, 3 * inner },
+		.k = { scratch.slopes.qkv + inner, 3 * inner },
+		.v = { scratch.slopes.qkv + 2 * inner, 3 * inner },
 		.gates = scratch.slopes.gates,
 	};
 

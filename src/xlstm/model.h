@@ -83,7 +83,8 @@ struct pool {
 	size_t width, keys;
 	struct panels query; /* [keys] of the own hidden vector */
 	const float *query_bias;
-	struct panels look; /* [width] of the query: what a neighbour's hidden vector is held against */
+	struct panels
+		look; /* [width] of the query: what a neighbour's hidden vector is held against */
 	const float *keys_turned; /* [width, keys] */
 	const float *distance; /* [1] */
 	struct panels gate; /* [width] of own and pooled */

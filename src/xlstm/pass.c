@@ -70,7 +70,7 @@ static struct conv_window window_of(const struct pass *pass, const struct block_
 		.channels = convolution->channels,
 		.taps = convolution->taps,
 		.steps = pass->steps,
-		.x = {x.values + i * pass->steps * x.stride, x.stride},
+		.x = { x.values + i * pass->steps * x.stride, x.stride },
 		.window = pass_start(pass, i, layout) + layout->state.window,
 		.weight = convolution->weight,
 		.bias = convolution->bias,

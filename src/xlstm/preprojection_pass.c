@@ -55,8 +55,8 @@ static struct cells cells_of(const struct block_layout *layout, const struct pas
 	return (struct cells){
 		.layout = layout,
 		.pass = pass,
-		.u = {saved->up, 2 * layout->inner},
-		.s = { saved->s, layout->inner    },
+		.u = { saved->up, 2 * layout->inner },
+		.s = { saved->s, layout->inner },
 		.kept = saved->cells,
 		.scratch = scratch,
 	};
@@ -154,10 +154,7 @@ static void gate_back(const struct preprojection *pre, const struct cells *cells
 static void cells_back(const struct xlstm_weights *weights, const struct block *block,
 	const struct cells *cells, const struct slopes *slopes, float *gradient) {
 	size_t inner = cells->layout->inner;
-	struct cells_slope slope = {
-		slopes->out, {slopes->up, 2 * inner},
-                 { slopes->s, inner    }
-	};
+	struct cells_slope slope = { slopes->out, { slopes->up, 2 * inner }, { slopes->s, inner } };
 	if (cells->layout->kind == XLSTM_SLSTM)
 		slstm_cells_backward(weights, cells, &slope, gradient);
 	else

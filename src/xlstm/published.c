@@ -12,19 +12,19 @@
 static const struct renaming {
 	const char *ours, *theirs;
 } tirex_names[] = {
-	{"xlstm_norm.",        "norm_slstm."      },
-	{ "xlstm.",            "slstm_layer."     },
-	{ "ffn_norm.",         "norm_ffn."        },
-	{ "ffn.proj_up.",      "ffn.proj_up_gate."},
-	{ "post_blocks_norm.", "out_norm."        },
+	{ "xlstm_norm.", "norm_slstm." },
+	{ "xlstm.", "slstm_layer." },
+	{ "ffn_norm.", "norm_ffn." },
+	{ "ffn.proj_up.", "ffn.proj_up_gate." },
+	{ "post_blocks_norm.", "out_norm." },
 };
 
 /* Of the 7B model's blocks; the rest is named there as here. */
 static const struct renaming large_names[] = {
-	{"xlstm_norm.",        "norm_mlstm."      },
-	{ "ffn_norm.",         "norm_ffn."        },
-	{ "ffn.proj_up.",      "ffn.proj_up_gate."},
-	{ "post_blocks_norm.", "out_norm."        },
+	{ "xlstm_norm.", "norm_mlstm." },
+	{ "ffn_norm.", "norm_ffn." },
+	{ "ffn.proj_up.", "ffn.proj_up_gate." },
+	{ "post_blocks_norm.", "out_norm." },
 };
 
 /* Its gates are capped, which no tensor tells. */
@@ -32,12 +32,12 @@ static const struct renaming large_names[] = {
 
 /* Those of the maps around the blocks, which are not in the stack there. */
 static const struct renaming tirex_ends[] = {
-	{"embed.hidden.",  "input_patch_embedding.hidden_layer."   },
-	{ "embed.output.", "input_patch_embedding.output_layer."   },
-	{ "embed.",        "input_patch_embedding.residual_layer." },
-	{ "head.hidden.",  "output_patch_embedding.hidden_layer."  },
-	{ "head.output.",  "output_patch_embedding.output_layer."  },
-	{ "head.",         "output_patch_embedding.residual_layer."},
+	{ "embed.hidden.", "input_patch_embedding.hidden_layer." },
+	{ "embed.output.", "input_patch_embedding.output_layer." },
+	{ "embed.", "input_patch_embedding.residual_layer." },
+	{ "head.hidden.", "output_patch_embedding.hidden_layer." },
+	{ "head.output.", "output_patch_embedding.output_layer." },
+	{ "head.", "output_patch_embedding.residual_layer." },
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

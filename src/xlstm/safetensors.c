@@ -18,9 +18,9 @@ static const struct {
 	const char *name;
 	size_t size;
 } types[] = {
-	[SAFETENSORS_F32] = {"F32",   4},
-	[SAFETENSORS_BF16] = { "BF16", 2},
-	[SAFETENSORS_F16] = { "F16",  2},
+	[SAFETENSORS_F32] = { "F32", 4 },
+	[SAFETENSORS_BF16] = { "BF16", 2 },
+	[SAFETENSORS_F16] = { "F16", 2 },
 };
 
 int fault_at(struct xlstm_fault *fault, const char *where, int code) {
@@ -175,7 +175,7 @@ static int load_header(struct safetensors *file, const char *text, size_t length
 		return r;
 	if (r < 0)
 		return json_error_code(&error) == json_error_duplicate_key ? XLSTM_E_DUPLICATE
-									    : XLSTM_E_HEADER;
+									   : XLSTM_E_HEADER;
 	return json_is_object(file->header) ? 0 : XLSTM_E_HEADER;
 }
 

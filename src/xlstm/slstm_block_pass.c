@@ -34,8 +34,8 @@ static struct cells cells_of(const struct block_layout *layout, const struct pas
 	return (struct cells){
 		.layout = layout,
 		.pass = pass,
-		.u = {saved->u,                            pass->width},
-		.s = { layout->taps ? saved->s : saved->u, pass->width},
+		.u = { saved->u, pass->width },
+		.s = { layout->taps ? saved->s : saved->u, pass->width },
 		.kept = saved->cells,
 		.scratch = scratch,
 	};
@@ -70,10 +70,7 @@ void slstm_backward(const struct xlstm_weights *weights, const struct slstm *sls
 	struct saved saved = cut((float *)memory, width, pass->tokens);
 	float *dh = pass->scratch + pass_convolve_scratch(layout), *ds = dh + wide, *du = ds + wide;
 	struct cells cells = cells_of(layout, pass, &saved, du + wide);
-	struct cells_slope slope = {
-		dh, {du,                      width},
-                 { layout->taps ? ds : du, width}
-	};
+	struct cells_slope slope = { dh, { du, width }, { layout->taps ? ds : du, width } };
 	struct const_rows hidden = slstm_cells_hidden(&cells);
 
 	memset(dh, 0, 2 * wide * sizeof(float));

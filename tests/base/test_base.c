@@ -158,24 +158,12 @@ static void names_of_detectors_and_channels_have_rules(void **state) {
 		const char *name;
 		int detector;
 		int channel;
-	} cases[] = {
-		{"pump7",        0,          0         },
-                { "a",           0,          0         },
-                { "größe °C", 0,          0         },
-		{ "north/pump7", 0,          E_NAME    },
-                { "a/b/c",       0,          E_NAME    },
-                { "",            E_NAME,     E_NAME    },
-		{ "/",           E_NAME,     E_NAME    },
-                { "/a",          E_NAME,     E_NAME    },
-                { "a/",          E_NAME,     E_NAME    },
-		{ "a//b",        E_NAME,     E_NAME    },
-                { "a+b",         E_NAME,     E_NAME    },
-                { "a#",          E_NAME,     E_NAME    },
-		{ "a\nb",        E_NAME,     E_NAME    },
-                { "a\x7f",       E_NAME,     E_NAME    },
-		{ "a\xff",       E_ENCODING, E_ENCODING},
-                { "\xc0\xaf",    E_ENCODING, E_ENCODING}
-	};
+	} cases[] = { { "pump7", 0, 0 }, { "a", 0, 0 }, { "größe °C", 0, 0 },
+		{ "north/pump7", 0, E_NAME }, { "a/b/c", 0, E_NAME }, { "", E_NAME, E_NAME },
+		{ "/", E_NAME, E_NAME }, { "/a", E_NAME, E_NAME }, { "a/", E_NAME, E_NAME },
+		{ "a//b", E_NAME, E_NAME }, { "a+b", E_NAME, E_NAME }, { "a#", E_NAME, E_NAME },
+		{ "a\nb", E_NAME, E_NAME }, { "a\x7f", E_NAME, E_NAME },
+		{ "a\xff", E_ENCODING, E_ENCODING }, { "\xc0\xaf", E_ENCODING, E_ENCODING } };
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

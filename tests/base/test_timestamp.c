@@ -161,27 +161,13 @@ static void durations_are_read_with_every_unit(void **state) {
 		const char *text;
 		int result;
 		int64_t ms;
-	} cases[] = {
-		{"250ms",             0,        250       },
-                { "60s",              0,        60000     },
-                { "15m",              0,        900000    },
-		{ "1h",               0,        3600000   },
-                { "7d",               0,        604800000 },
-                { "2w",               0,        1209600000},
-		{ "60",               0,        60000     },
-                { "0.5",              0,        500       },
-                { "1.5h",             0,        5400000   },
-                { "0",                0,        0         },
-		{ " 5 m ",            0,        300000    },
-                { "-1s",              E_NUMBER, 0         },
-                { "1y",               E_SYNTAX, 0         },
-		{ "",                 E_SYNTAX, 0         },
-                { "s",                E_SYNTAX, 0         },
-                { "5 minutes",        E_SYNTAX, 0         },
-		{ "1e300w",           E_SYNTAX, 0         },
-                { "100000000000000w", E_NUMBER, 0         },
-		{ "1h30m",            E_SYNTAX, 0         }
-	};
+	} cases[] = { { "250ms", 0, 250 }, { "60s", 0, 60000 }, { "15m", 0, 900000 },
+		{ "1h", 0, 3600000 }, { "7d", 0, 604800000 }, { "2w", 0, 1209600000 },
+		{ "60", 0, 60000 }, { "0.5", 0, 500 }, { "1.5h", 0, 5400000 }, { "0", 0, 0 },
+		{ " 5 m ", 0, 300000 }, { "-1s", E_NUMBER, 0 }, { "1y", E_SYNTAX, 0 },
+		{ "", E_SYNTAX, 0 }, { "s", E_SYNTAX, 0 }, { "5 minutes", E_SYNTAX, 0 },
+		{ "1e300w", E_SYNTAX, 0 }, { "100000000000000w", E_NUMBER, 0 },
+		{ "1h30m", E_SYNTAX, 0 } };
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

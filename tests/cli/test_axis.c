@@ -23,17 +23,8 @@ static void value_steps_are_one_two_or_five(void **state) {
 		double range;
 		int most;
 		double step;
-	} cases[] = {
-		{10,      5,  2    },
-                { 10,     10, 1    },
-                { 10,     4,  5    },
-                { 17,     8,  5    },
-                { 0.3,    3,  0.1  },
-		{ 0.0031, 4,  0.001},
-                { 12345,  6,  5000 },
-                { 1e-9,   2,  5e-10},
-                { 1e12,   5,  2e11 }
-	};
+	} cases[] = { { 10, 5, 2 }, { 10, 10, 1 }, { 10, 4, 5 }, { 17, 8, 5 }, { 0.3, 3, 0.1 },
+		{ 0.0031, 4, 0.001 }, { 12345, 6, 5000 }, { 1e-9, 2, 5e-10 }, { 1e12, 5, 2e11 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -44,16 +35,9 @@ static void value_labels_have_the_decimals_of_the_step(void **state) {
 	static const struct {
 		double value, step;
 		const char *label;
-	} cases[] = {
-		{4.25,   0.05, "4.25" },
-                { 4,     0.05, "4.00" },
-                { 20,    5,    "20"   },
-		{ -1200, 200,  "-1200"},
-                { 1e-17, 0.1,  "0.0"  },
-                { -0.0,  1,    "0"    },
-		{ 3e-9,  1e-9, "3e-09"},
-                { 2e9,   1e9,  "2e+09"}
-	};
+	} cases[] = { { 4.25, 0.05, "4.25" }, { 4, 0.05, "4.00" }, { 20, 5, "20" },
+		{ -1200, 200, "-1200" }, { 1e-17, 0.1, "0.0" }, { -0.0, 1, "0" },
+		{ 3e-9, 1e-9, "3e-09" }, { 2e9, 1e9, "2e+09" } };
 	char label[AXIS_LABEL_MAX];
 
 	(void)state;
@@ -67,16 +51,9 @@ static void numbers_have_four_digits(void **state) {
 	static const struct {
 		double value;
 		const char *label;
-	} cases[] = {
-		{20,          "20.00"   },
-                { 4.21049,    "4.210"   },
-                { -17.239,    "-17.24"  },
-                { 0,          "0.000"   },
-		{ 999.51,     "1000"    },
-                { 123456.7,   "123457"  },
-                { 0.00001234, "1.23e-05"},
-		{ 2.5e12,     "2.5e+12" }
-	};
+	} cases[] = { { 20, "20.00" }, { 4.21049, "4.210" }, { -17.239, "-17.24" }, { 0, "0.000" },
+		{ 999.51, "1000" }, { 123456.7, "123457" }, { 0.00001234, "1.23e-05" },
+		{ 2.5e12, "2.5e+12" } };
 	char label[AXIS_LABEL_MAX];
 
 	(void)state;

@@ -53,12 +53,8 @@ static void what_lies_outside_is_not_drawn(void **state) {
 
 /* The numbering of Unicode's Braille patterns: 1 2 3 down the left, 4 5 6 down the right, 7 8. */
 static void dots_are_where_unicode_has_them(void **state) {
-	static const uint32_t expected[DOTS_DOWN][DOTS_ACROSS] = {
-		{0x2801,  0x2808},
-                { 0x2802, 0x2810},
-                { 0x2804, 0x2820},
-                { 0x2840, 0x2880}
-	};
+	static const uint32_t expected[DOTS_DOWN][DOTS_ACROSS] = { { 0x2801, 0x2808 },
+		{ 0x2802, 0x2810 }, { 0x2804, 0x2820 }, { 0x2840, 0x2880 } };
 	struct canvas canvas;
 	char character[4];
 

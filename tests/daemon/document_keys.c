@@ -14,9 +14,9 @@ int main(int argc, char **argv) {
 		const char *name;
 		void (*write)(struct text *out);
 	} documents[] = {
-		{"file",    keys_write_file  },
-		{ "page",   keys_write_page  },
-		{ "manual", keys_write_manual},
+		{ "file", keys_write_file },
+		{ "page", keys_write_page },
+		{ "manual", keys_write_manual },
 	};
 	struct text text = { 0 };
 

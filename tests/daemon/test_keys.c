@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "error.h"
 #include "config_named.h"
+#include "error.h"
 #include "keys.h"
 #include "log.h"
 
@@ -103,17 +103,17 @@ static void what_is_no_value_changes_nothing(void **state) {
 	static const struct {
 		const char *section, *name, *value;
 	} cases[] = {
-		{"forecast",  "horizon",    "0"             },
-		{ "forecast", "horizon",    "513"           },
-		{ "forecast", "horizon",    "-1"            },
-		{ "forecast", "horizon",    "1.5"           },
-		{ "forecast", "horizon",    ""              },
-		{ "mqtt",     "keep_alive", "1 fortnight"   },
-		{ "mqtt",     "keep_alive", "1s"            },
-		{ "mqtt",     "inbox",      "9999999999999G"},
-		{ "mqtt",     "inbox",      "M"             },
-		{ "daemon",   "log",        "Info"          },
-		{ "daemon",   "changes",    "perhaps"       },
+		{ "forecast", "horizon", "0" },
+		{ "forecast", "horizon", "513" },
+		{ "forecast", "horizon", "-1" },
+		{ "forecast", "horizon", "1.5" },
+		{ "forecast", "horizon", "" },
+		{ "mqtt", "keep_alive", "1 fortnight" },
+		{ "mqtt", "keep_alive", "1s" },
+		{ "mqtt", "inbox", "9999999999999G" },
+		{ "mqtt", "inbox", "M" },
+		{ "daemon", "log", "Info" },
+		{ "daemon", "changes", "perhaps" },
 	};
 
 	(void)state;
@@ -147,13 +147,13 @@ static void what_is_written_reads_the_same(void **state) {
 	static const struct {
 		const char *section, *name, *value;
 	} cases[] = {
-		{"mqtt",    "keep_alive", "90s"          },
-		{ "mqtt",   "inbox",      "1M"           },
-		{ "limits", "memory",     "none"         },
-		{ "source", "step",       "auto"         },
-		{ "source", "qos",        "2"            },
-		{ "daemon", "log",        "warning"      },
-		{ "source", "channels",   "speed, volume"},
+		{ "mqtt", "keep_alive", "90s" },
+		{ "mqtt", "inbox", "1M" },
+		{ "limits", "memory", "none" },
+		{ "source", "step", "auto" },
+		{ "source", "qos", "2" },
+		{ "daemon", "log", "warning" },
+		{ "source", "channels", "speed, volume" },
 	};
 
 	(void)state;

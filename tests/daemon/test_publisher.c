@@ -20,8 +20,8 @@ static struct bench {
 
 static const struct mail message = {
 	.kind = MAIL_MESSAGE,
-	.topic = {"xlstm/forecast/pump/flow", 24},
-	.payload = { "{\"mean\":[1,2,3]}",      16},
+	.topic = { "xlstm/forecast/pump/flow", 24 },
+	.payload = { "{\"mean\":[1,2,3]}", 16 },
 };
 
 static int setup(void **state) {

@@ -86,13 +86,13 @@ static void each_kind_is_told_for_as_long_as_it_should(void **state) {
 		enum trouble which;
 		int64_t hold_ms;
 	} kinds[] = {
-		{TROUBLE_BROKER,        0    },
-		{ TROUBLE_DATABASE,     0    },
-		{ TROUBLE_HOUSEKEEPING, 0    },
-		{ TROUBLE_UNSTORED,     10000},
-		{ TROUBLE_OVERLOAD,     10000},
-		{ TROUBLE_BACKLOG,      10000},
-		{ TROUBLE_CLOCK,        60000},
+		{ TROUBLE_BROKER, 0 },
+		{ TROUBLE_DATABASE, 0 },
+		{ TROUBLE_HOUSEKEEPING, 0 },
+		{ TROUBLE_UNSTORED, 10000 },
+		{ TROUBLE_OVERLOAD, 10000 },
+		{ TROUBLE_BACKLOG, 10000 },
+		{ TROUBLE_CLOCK, 60000 },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -9,10 +9,7 @@
 
 static void idle_lanes_are_fine_for_ever(void **state) {
 	struct watchdog watchdog = { 0 };
-	struct watchdog_lane lanes[2] = {
-		{5,  false},
-                { 0, false}
-	};
+	struct watchdog_lane lanes[2] = { { 5, false }, { 0, false } };
 
 	(void)state;
 	for (int i = 0; i < 10; i++)
@@ -32,10 +29,7 @@ static void a_busy_lane_that_makes_progress_is_fine(void **state) {
 
 static void a_busy_lane_without_progress_hangs_at_the_second_look(void **state) {
 	struct watchdog watchdog = { 0 };
-	struct watchdog_lane lanes[2] = {
-		{9,  false},
-                { 3, true }
-	};
+	struct watchdog_lane lanes[2] = { { 9, false }, { 3, true } };
 
 	(void)state;
 	assert_int_equal(watchdog_look(&watchdog, lanes, 2), -1);

@@ -53,13 +53,11 @@ static void bed_destroy(struct bed *bed) {
 }
 
 static void bed_step(struct bed *bed, double first, double second) {
-	struct tick tick = {
-		.time_ms = (int64_t)bed->number * HOUR_MS,
+	struct tick tick = { .time_ms = (int64_t)bed->number * HOUR_MS,
 		.number = bed->number,
 		.channels = CHANNELS,
-		.included = {3      },
-		.values = { first, second }
-	};
+		.included = { 3 },
+		.values = { first, second } };
 	assert_int_equal(
 		forecaster_accept(&bed->forecaster, &tick, &bed->workspace, NULL, NULL), 0);
 	forecaster_step(&bed->forecaster, &tick, &bed->workspace, NULL, NULL, bed->outlooks);

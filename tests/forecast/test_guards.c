@@ -20,18 +20,18 @@ static void deviations_that_do_not_matter_stay_inside(void **unused) {
 		double observed, expected;
 		bool matters;
 	} cases[] = {
-		{{ .side = GUARD_BOTH },                           12,  10,  true },
-		{ { .side = GUARD_BOTH },                          8,   10,  true },
-		{ { .side = GUARD_ABOVE },                         12,  10,  true },
-		{ { .side = GUARD_ABOVE },                         8,   10,  false},
-		{ { .side = GUARD_BELOW },                         12,  10,  false},
-		{ { .side = GUARD_BELOW },                         8,   10,  true },
-		{ { .least_absolute = 2 },                         12,  10,  true },
-		{ { .least_absolute = 2.5 },                       12,  10,  false},
-		{ { .least_relative = 0.2 },                       8,   10,  true },
-		{ { .least_relative = 0.25 },                      8,   10,  false},
-		{ { .least_relative = 0.25 },                      -12, -10, false},
-		{ { .least_absolute = 1, .least_relative = 0.25 }, 12,  10,  false},
+		{ { .side = GUARD_BOTH }, 12, 10, true },
+		{ { .side = GUARD_BOTH }, 8, 10, true },
+		{ { .side = GUARD_ABOVE }, 12, 10, true },
+		{ { .side = GUARD_ABOVE }, 8, 10, false },
+		{ { .side = GUARD_BELOW }, 12, 10, false },
+		{ { .side = GUARD_BELOW }, 8, 10, true },
+		{ { .least_absolute = 2 }, 12, 10, true },
+		{ { .least_absolute = 2.5 }, 12, 10, false },
+		{ { .least_relative = 0.2 }, 8, 10, true },
+		{ { .least_relative = 0.25 }, 8, 10, false },
+		{ { .least_relative = 0.25 }, -12, -10, false },
+		{ { .least_absolute = 1, .least_relative = 0.25 }, 12, 10, false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		double observed = cases[i].observed, expected = cases[i].expected;

@@ -160,7 +160,8 @@ static void a_saved_row_goes_on_bit_for_bit(void **state) {
 
 static void forecasts_in_brief_keep_eight_bits(void **unused) {
 	(void)unused;
-	struct pending pending = { .mean = 0.123456F, .spread = 0.5, .origin = { 1e9, 0.25 } }, back;
+	struct pending pending = { .mean = 0.123456F, .spread = 0.5, .origin = { 1e9, 0.25 } },
+		       back;
 	uint32_t experts = 1u << EXPERT_CLOSED | 1u << EXPERT_NETWORK;
 	double bytes[32];
 	assert_true(brief_size(experts) <= sizeof(bytes));

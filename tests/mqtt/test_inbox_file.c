@@ -383,11 +383,11 @@ static void other_files_are_refused_by_name_and_left_alone(void **state) {
 		char xor ;
 		int error;
 	} cases[] = {
-		{0,   1,  E_CORRUPT}, /* magic */
-		{ 8,  3,  E_VERSION}, /* version */
-		{ 12, 5,  E_VERSION}, /* byte order */
-		{ 17, 16, E_CORRUPT}, /* capacity */
-		{ 24, 1,  E_CORRUPT}, /* checksum */
+		{ 0, 1, E_CORRUPT }, /* magic */
+		{ 8, 3, E_VERSION }, /* version */
+		{ 12, 5, E_VERSION }, /* byte order */
+		{ 17, 16, E_CORRUPT }, /* capacity */
+		{ 24, 1, E_CORRUPT }, /* checksum */
 	};
 	struct inbox *inbox = open_box(0);
 

@@ -15,10 +15,10 @@ static const struct mail full = {
 	.qos = 1,
 	.retained = true,
 	.session = true,
-	.topic = {"plant/pump7",  11},
-	.payload = { "4\0.2",       4 },
-	.response_topic = { "answer/here", 11},
-	.correlation = { "id\0",        3 },
+	.topic = { "plant/pump7", 11 },
+	.payload = { "4\0.2", 4 },
+	.response_topic = { "answer/here", 11 },
+	.correlation = { "id\0", 3 },
 };
 
 static void assert_span(struct span got, struct span expected) {

@@ -10,8 +10,8 @@
 
 static const struct mail message = {
 	.kind = MAIL_MESSAGE,
-	.topic = {"xlstm/forecast/pump7/pressure", 29},
-	.payload = { "{}",			   2 },
+	.topic = { "xlstm/forecast/pump7/pressure", 29 },
+	.payload = { "{}", 2 },
 };
 
 static void messages_come_out_in_order(void **state) {

@@ -193,12 +193,8 @@ static void several_readings_per_period_are_aggregated(void **state) {
 	static const struct {
 		enum aggregate aggregate;
 		double value;
-	} cases[] = {
-		{AGGREGATE_MEAN,  629.5     },
-                { AGGREGATE_LAST, 659       },
-                { AGGREGATE_SUM,  60 * 629.5},
-		{ AGGREGATE_MAX,  659       }
-	};
+	} cases[] = { { AGGREGATE_MEAN, 629.5 }, { AGGREGATE_LAST, 659 },
+		{ AGGREGATE_SUM, 60 * 629.5 }, { AGGREGATE_MAX, 659 } };
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -244,7 +244,7 @@ static void save(struct plant *plant, uint32_t index) {
 		.detector = detector_id(detector),
 		.sequence = plant->sequence,
 		.saved_ms = plant->now_ms,
-		.bytes = {NULL, size},
+		.bytes = { NULL, size },
 	};
 	must(journal_state(&plant->journal, &row, &bytes), "journal");
 	to = bytes;

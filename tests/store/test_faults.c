@@ -51,8 +51,7 @@ static void fill(struct journal *journal, uint64_t first) {
 	assert_int_equal(
 		journal_state(journal,
 			&(struct state_row){
-				.detector = 1, .sequence = first + 29, .bytes = {NULL, 9000}
-        },
+				.detector = 1, .sequence = first + 29, .bytes = { NULL, 9000 } },
 			&bytes),
 		0);
 	memset(bytes, (int)first, 9000);
@@ -127,10 +126,7 @@ static void full_durability_syncs_each_commit(void **state) {
 	static const struct {
 		enum store_durability durability;
 		int syncs;
-	} cases[] = {
-		{STORE_NORMAL, 0},
-                { STORE_FULL,  1}
-	};
+	} cases[] = { { STORE_NORMAL, 0 }, { STORE_FULL, 1 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct store *store = open_failing(*state, cases[i].durability, 0);

@@ -125,11 +125,10 @@ static void a_states_bytes_are_written_in_place(void **state) {
 	size_t at = 0;
 	void *bytes;
 
-	assert_int_equal(journal_state(journal,
-				 &(struct state_row){
-					 .detector = 1, .sequence = 9, .bytes = {NULL, 5}
-        },
-				 &bytes),
+	assert_int_equal(
+		journal_state(journal,
+			&(struct state_row){ .detector = 1, .sequence = 9, .bytes = { NULL, 5 } },
+			&bytes),
 		0);
 	memcpy(bytes, "\0\1\2\3\4", 5);
 	assert_int_equal(journal_meta(journal, SPAN("next"), SPAN("one")), 0);
@@ -148,11 +147,11 @@ static void names_that_could_harm_a_terminal_or_are_no_text_are_refused(void **s
 		const char *name;
 		int code;
 	} cases[] = {
-		{"pump\x1b[2J",   E_NAME    },
-		{ "pump\n7",      E_NAME    },
-		{ "pump\x7f",     E_NAME    },
-		{ "pump\xff",     E_ENCODING},
-		{ "pump\xc0\xaf", E_ENCODING},
+		{ "pump\x1b[2J", E_NAME },
+		{ "pump\n7", E_NAME },
+		{ "pump\x7f", E_NAME },
+		{ "pump\xff", E_ENCODING },
+		{ "pump\xc0\xaf", E_ENCODING },
 	};
 	struct journal *journal = *state;
 

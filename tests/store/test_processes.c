@@ -202,8 +202,7 @@ static void commit_for_ever(const struct fixture *fixture) {
 		}
 		journal_state(&journal,
 			&(struct state_row){
-				.detector = 1, .sequence = sequence, .bytes = {NULL, 20000}
-                },
+				.detector = 1, .sequence = sequence, .bytes = { NULL, 20000 } },
 			&bytes);
 		memset(bytes, (int)sequence, 20000);
 		if (sequence > 1000)

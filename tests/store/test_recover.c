@@ -66,13 +66,11 @@ static void a_visit_can_end_the_recovery(void **state) {
 
 static void add_state(
 	struct journal *journal, uint32_t detector, uint64_t sequence, const char *text) {
-	struct state_row row = {
-		.detector = detector,
+	struct state_row row = { .detector = detector,
 		.layout = UINT64_C(0xfedcba9876543210),
 		.sequence = sequence,
 		.saved_ms = 5,
-		.bytes = {NULL, strlen(text)}
-	};
+		.bytes = { NULL, strlen(text) } };
 	void *bytes;
 
 	assert_int_equal(journal_state(journal, &row, &bytes), 0);

@@ -36,7 +36,8 @@ static const char first_version[] =
 
 /* Tables with their columns, and views as they are written, by name. */
 static const char schema_sql[] =
-	"SELECT (SELECT group_concat(line) FROM (SELECT m.name||'('||c.name||' '||c.type||' '||c.pk||')'"
+	"SELECT (SELECT group_concat(line) FROM (SELECT m.name||'('||c.name||' '||c.type||' "
+	"'||c.pk||')'"
 	" AS line FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type='table'"
 	" ORDER BY m.name, c.cid))||(SELECT group_concat(sql)"
 	" FROM (SELECT sql FROM sqlite_schema WHERE type='view' ORDER BY name))";

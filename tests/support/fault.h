@@ -53,7 +53,8 @@ struct fault_left {
 struct fault_control {
 	struct fault_rule rules[FAULT_CALLS];
 	_Atomic int64_t clock_ms; /* added to the wall clock */
-	_Atomic bool copies; /* what a sync has brought to the device is copied to path FAULT_SYNCED */
+	_Atomic bool
+		copies; /* what a sync has brought to the device is copied to path FAULT_SYNCED */
 	struct fault_left left;
 };
 

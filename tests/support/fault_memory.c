@@ -28,10 +28,9 @@ static const struct {
 	const char *library;
 	int treatment;
 } exceptions[] = {
-	{"libpaho-",   SPARED | UNBOOKED},
-        { "libssl",    SPARED | UNBOOKED},
-	{ "libcrypto", SPARED | UNBOOKED},
-	{ "/ld-linux", UNBOOKED         }, /* belong to threads, whose stacks libc keeps */
+	{ "libpaho-", SPARED | UNBOOKED }, { "libssl", SPARED | UNBOOKED },
+	{ "libcrypto", SPARED | UNBOOKED },
+	{ "/ld-linux", UNBOOKED }, /* belong to threads, whose stacks libc keeps */
 };
 
 /* Where it lies. */

@@ -98,7 +98,8 @@ int main(int argc, char **argv) {
 	char configuration[512];
 
 	snprintf(configuration, sizeof(configuration),
-		"[store]\nstate_interval = 1d\n[limits]\nseries = %ld\ndetectors = %ld\nmemory = 64M\n"
+		"[store]\nstate_interval = 1d\n[limits]\nseries = %ld\ndetectors = %ld\nmemory = "
+		"64M\n"
 		"[source flood]\ntopic = flood/{detector}/{channel}\nformat = number\nstep = 1h\n",
 		topics / TOPICS_PER_SERIES, topics / TOPICS_PER_SERIES);
 	scene_open(configuration);

@@ -88,12 +88,12 @@ static void a_clock_that_steps_is_told_and_stops_nothing(void **state) {
 		int64_t by_ms;
 		const char *told;
 	} steps[] = {
-		{2 * HOUR,   "stepped by +7200 s"     },
-		{ -2 * HOUR, "stepped by -7200 s"     },
-		{ 5 * YEAR,  "stepped by +157680000 s"},
-		{ -5 * YEAR, "stepped by -157680000 s"},
-		{ -3 * HOUR, "stepped by -10800 s"    },
-		{ 3 * HOUR,  "stepped by +10800 s"    },
+		{ 2 * HOUR, "stepped by +7200 s" },
+		{ -2 * HOUR, "stepped by -7200 s" },
+		{ 5 * YEAR, "stepped by +157680000 s" },
+		{ -5 * YEAR, "stepped by -157680000 s" },
+		{ -3 * HOUR, "stepped by -10800 s" },
+		{ 3 * HOUR, "stepped by +10800 s" },
 	};
 
 	(void)state;

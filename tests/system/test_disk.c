@@ -92,11 +92,11 @@ static void a_disk_that_fails_costs_nothing_once_it_is_well(void **state) {
 		int error;
 		const char *told;
 	} faults[] = {
-		{"full",                FAULT_WRITE, ENOSPC, "No space left on device"},
-		{ "over its quota",     FAULT_WRITE, EDQUOT, "No space left on device"},
-		{ "failing at writes",  FAULT_WRITE, EIO,    "Input/output error"     },
-		{ "failing at fsync",   FAULT_SYNC,  EIO,    "Input/output error"     },
-		{ "read-only from now", FAULT_WRITE, EROFS,  "Input/output error"     },
+		{ "full", FAULT_WRITE, ENOSPC, "No space left on device" },
+		{ "over its quota", FAULT_WRITE, EDQUOT, "No space left on device" },
+		{ "failing at writes", FAULT_WRITE, EIO, "Input/output error" },
+		{ "failing at fsync", FAULT_SYNC, EIO, "Input/output error" },
+		{ "read-only from now", FAULT_WRITE, EROFS, "Input/output error" },
 	};
 
 	(void)state;

@@ -44,20 +44,20 @@ static void every_refusal_has_its_name(void **state) {
 	static const struct {
 		const char *topic, *payload, *name;
 	} cases[] = {
-		{"number/a/b",          "",                                 "empty"         },
-		{ "number/a/b",         "1e999",                            "not_a_number"  },
-		{ "number/a/b",         "1 2 3",                            "syntax"        },
-		{ "number/a/b",         "\xff\xfe",                         "not_utf8"      },
-		{ "json/a",             "{\"x\":1",                         "syntax"        },
-		{ "json/a",             "{\"x\":1,\"time\":-5}",            "absurd_time"   },
-		{ "json/a",             "{\"x\":1,\"time\":\"yesterday\"}", "absurd_time"   },
-		{ "json/a",             "{\"x\":1,\"time\":4000000000}",    "absurd_time"   },
-		{ "json/a",             "{\"y\":\"text\"}",                 "empty"         },
-		{ "json/a",             "{\"bad\\u0001name\":1}",           "bad_name"      },
-		{ "senml/x",            "[{\"n\":\"a\"}]",                  "empty"         },
-		{ "lines",              "measurement",                      "syntax"        },
-		{ "any/a",              "<xml/>",                           "unknown_format"},
-		{ "xlstm/forecast/a/b", "{\"x\":1}",                        NULL            },
+		{ "number/a/b", "", "empty" },
+		{ "number/a/b", "1e999", "not_a_number" },
+		{ "number/a/b", "1 2 3", "syntax" },
+		{ "number/a/b", "\xff\xfe", "not_utf8" },
+		{ "json/a", "{\"x\":1", "syntax" },
+		{ "json/a", "{\"x\":1,\"time\":-5}", "absurd_time" },
+		{ "json/a", "{\"x\":1,\"time\":\"yesterday\"}", "absurd_time" },
+		{ "json/a", "{\"x\":1,\"time\":4000000000}", "absurd_time" },
+		{ "json/a", "{\"y\":\"text\"}", "empty" },
+		{ "json/a", "{\"bad\\u0001name\":1}", "bad_name" },
+		{ "senml/x", "[{\"n\":\"a\"}]", "empty" },
+		{ "lines", "measurement", "syntax" },
+		{ "any/a", "<xml/>", "unknown_format" },
+		{ "xlstm/forecast/a/b", "{\"x\":1}", NULL },
 	};
 
 	(void)state;

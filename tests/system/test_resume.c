@@ -107,13 +107,13 @@ static void publish_part(enum part part, unsigned minute) {
 		const char *topic, *channel;
 		int second;
 	} parts[] = {
-		[WHOLE] = {"plant/whole",  "a", 0   },
-		[PART_A] = { "plant/parts", "a", 0   },
-		[PART_B] = { "plant/parts", "b", 0   },
-		[SUM_1] = { "fine/sum",    "x", 0   },
-		[SUM_2] = { "fine/sum",    "x", 1200},
-		[SUM_3] = { "fine/sum",    "x", 2400},
-		[TARDY] = { "tardy/late",  "y", 0   },
+		[WHOLE] = { "plant/whole", "a", 0 },
+		[PART_A] = { "plant/parts", "a", 0 },
+		[PART_B] = { "plant/parts", "b", 0 },
+		[SUM_1] = { "fine/sum", "x", 0 },
+		[SUM_2] = { "fine/sum", "x", 1200 },
+		[SUM_3] = { "fine/sum", "x", 2400 },
+		[TARDY] = { "tardy/late", "y", 0 },
 	};
 	char text[128];
 	int at = part >= SUM_1 ? held_at(minute) : PUPIL_BEGIN + 60 * (begin + (int)minute);
@@ -340,7 +340,7 @@ static void nothing_differs_after_kills_at_any_moment(void **state) {
 	static const struct {
 		const char *what, *query;
 	} tables[] = {
-  /* clang-format off */
+		/* clang-format off */
 		{ "readings", OF_SERIES("time_ms, value", "reading") },
 		{ "forecasts", OF_SERIES("issued_ms, json", "forecast") },
 		{ "anomalies", OF_SERIES("time_ms, value, low, high, t.score", "anomaly") },
@@ -353,7 +353,7 @@ static void nothing_differs_after_kills_at_any_moment(void **state) {
 		  "SELECT model, candidate, subject, loss_before, loss_after FROM @.learning" },
 		{ "weights", "SELECT name, parent, weights FROM @.model" },
 		{ "weights in use", "SELECT key, value FROM @.meta WHERE key LIKE 'champion%'" },
-  /* clang-format on */
+		/* clang-format on */
 	};
 	unsigned minutes = (kills * FEED_MAX / 2 / MESSAGES_PER_MINUTE + 120) & ~1u;
 	unsigned next = 0, end = minutes * MESSAGES_PER_MINUTE;

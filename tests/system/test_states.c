@@ -130,14 +130,14 @@ static void states_of_another_version_are_named_and_rebuilt(void **state) {
 		size_t skip;
 		int by;
 	} parts[] = {
-  /* A channel's row. */
-		{"XLSR",      4, 1 },
-		{ "XLSR",     4, -1},
- /* The detector's clock. */
+		/* A channel's row. */
+		{ "XLSR", 4, 1 },
+		{ "XLSR", 4, -1 },
+		/* The detector's clock. */
 		{ "DETCLOCK", 8, 1 },
- /* The whole, which holds one channel. */
-		{ "",         0, 1 },
-		{ "",         0, -1},
+		/* The whole, which holds one channel. */
+		{ "", 0, 1 },
+		{ "", 0, -1 },
 	};
 
 	(void)state;

@@ -78,8 +78,8 @@ static void no_failed_call_to_the_file_system_loses_anything(void **state) {
 		const char *what;
 		unsigned stride;
 	} calls[] = {
-		{FAULT_WRITE, "writes",   82},
-		{ FAULT_SYNC, "syncs",    7 },
+		{ FAULT_WRITE, "writes", 82 },
+		{ FAULT_SYNC, "syncs", 7 },
 		{ FAULT_OPEN, "openings", 7 },
 	};
 	unsigned number = 0;

@@ -9,20 +9,20 @@ static struct wire_source_options by_tags(void) {
 static void measurement_tags_and_fields_are_read(void **state) {
 	struct wire_source_options options = by_tags();
 	static const struct message messages[] = {
-		{"telegraf",  "cpu usage=12.5",						 0,       "cpu usage 12.5"            },
-		{ "telegraf", "cpu,host=a usage=12.5,idle=80i 1790000000250000000\n",           0,
-                 "cpu/a usage 12.5 @1790000000250; cpu/a idle 80 @1790000000250"                                                     },
- /* The order of tags does not matter. */
-		{ "telegraf", "cpu,host=a,cpu=c0 x=1",                                          0,       "cpu/c0/a x 1"              },
-		{ "telegraf", "cpu,cpu=c0,host=a x=1",                                          0,       "cpu/c0/a x 1"              },
-		{ "telegraf", "m a=1i,b=-2i,c=3u,d=1.5e3,e=-.5",                                0,
-                 "m a 1; m b -2; m c 3; m d 1500; m e -0.5"									  },
+		{ "telegraf", "cpu usage=12.5", 0, "cpu usage 12.5" },
+		{ "telegraf", "cpu,host=a usage=12.5,idle=80i 1790000000250000000\n", 0,
+			"cpu/a usage 12.5 @1790000000250; cpu/a idle 80 @1790000000250" },
+		/* The order of tags does not matter. */
+		{ "telegraf", "cpu,host=a,cpu=c0 x=1", 0, "cpu/c0/a x 1" },
+		{ "telegraf", "cpu,cpu=c0,host=a x=1", 0, "cpu/c0/a x 1" },
+		{ "telegraf", "m a=1i,b=-2i,c=3u,d=1.5e3,e=-.5", 0,
+			"m a 1; m b -2; m c 3; m d 1500; m e -0.5" },
 		{ "telegraf", "m a=t,b=T,c=true,d=True,e=TRUE,f=f,g=F,h=false,i=False,j=FALSE", 0,
-                 "m a 1; m b 1; m c 1; m d 1; m e 1; m f 0; m g 0; m h 0; m i 0; m j 0"                                              },
-		{ "telegraf", "m a=18446744073709551615u",                                      0,       "m a 1.8446744073709552e+19"},
-		{ "telegraf", "m a=-9223372036854775808i",                                      0,       "m a -9.223372036854776e+18"},
-		{ "telegraf", "m s=\"text, with = \\\" \\\\ and\nlines\",a=1",                  0,       "m a 1"                     },
-		{ "telegraf", "m s=\"only text\"",                                              E_EMPTY, NULL                        },
+			"m a 1; m b 1; m c 1; m d 1; m e 1; m f 0; m g 0; m h 0; m i 0; m j 0" },
+		{ "telegraf", "m a=18446744073709551615u", 0, "m a 1.8446744073709552e+19" },
+		{ "telegraf", "m a=-9223372036854775808i", 0, "m a -9.223372036854776e+18" },
+		{ "telegraf", "m s=\"text, with = \\\" \\\\ and\nlines\",a=1", 0, "m a 1" },
+		{ "telegraf", "m s=\"only text\"", E_EMPTY, NULL },
 	};
 	(void)state;
 
@@ -32,12 +32,12 @@ static void measurement_tags_and_fields_are_read(void **state) {
 static void escapes_are_undone(void **state) {
 	struct wire_source_options options = by_tags();
 	static const struct message messages[] = {
-		{"telegraf",  "my\\ m\\,x,ta\\ g=v\\,al\\=ue f\\ i\\,e\\=ld=1", 0,
-                 "my m,x/v,al=ue f i,e=ld 1"								   },
-		{ "telegraf", "a\\b c\\d=1",                                    0,        "a\\b c\\d 1"        },
-		{ "telegraf", "größe,ort=köln °C=1",                        0,        "größe/köln °C 1"},
-		{ "telegraf", "m a=1\\",                                        E_SYNTAX, NULL                 },
-		{ "telegraf", "m\\",					    E_SYNTAX, NULL                 },
+		{ "telegraf", "my\\ m\\,x,ta\\ g=v\\,al\\=ue f\\ i\\,e\\=ld=1", 0,
+			"my m,x/v,al=ue f i,e=ld 1" },
+		{ "telegraf", "a\\b c\\d=1", 0, "a\\b c\\d 1" },
+		{ "telegraf", "größe,ort=köln °C=1", 0, "größe/köln °C 1" },
+		{ "telegraf", "m a=1\\", E_SYNTAX, NULL },
+		{ "telegraf", "m\\", E_SYNTAX, NULL },
 	};
 	(void)state;
 
@@ -47,18 +47,18 @@ static void escapes_are_undone(void **state) {
 static void every_line_stands_alone(void **state) {
 	struct wire_source_options options = by_tags();
 	static const struct message messages[] = {
-		{"telegraf",  "# comment\n\n  m a=1\r\n\nm a=2 1790000000\n#x", 0,
-                 "m a 1; m a 2 @1790000000000"								  },
-		{ "telegraf", "m a=1\nbroken\nm a=2",                           0,        "m a 1; m a 2 !syntax"},
-		{ "telegraf", "m a=1,b=x\nm a=2",                               0,        "m a 2 !syntax"       },
-		{ "telegraf", "m a=1 5x\nm a=2",                                0,        "m a 2 !syntax"       },
-		{ "telegraf", "m a=1 1 1\nm a=2",                               0,        "m a 2 !syntax"       },
-		{ "telegraf", "m a=1 -5\nm a=2",                                0,        "m a 2 !absurd_time"  },
-		{ "telegraf", "m a=1 99999999999999999999\nm a=2",              0,        "m a 2 !absurd_time"  },
-		{ "telegraf", "m a=1e999,b=2",                                  0,        "m b 2 !not_a_number" },
-		{ "telegraf", "m a/b=1,c=2",                                    0,        "m c 2 !bad_name"     },
-		{ "telegraf", "m,t=# a=1\nm a=2",                               0,        "m a 2 !bad_name"     },
-		{ "telegraf", "m a=\"open\nm a=2",                              E_SYNTAX, NULL                  },
+		{ "telegraf", "# comment\n\n  m a=1\r\n\nm a=2 1790000000\n#x", 0,
+			"m a 1; m a 2 @1790000000000" },
+		{ "telegraf", "m a=1\nbroken\nm a=2", 0, "m a 1; m a 2 !syntax" },
+		{ "telegraf", "m a=1,b=x\nm a=2", 0, "m a 2 !syntax" },
+		{ "telegraf", "m a=1 5x\nm a=2", 0, "m a 2 !syntax" },
+		{ "telegraf", "m a=1 1 1\nm a=2", 0, "m a 2 !syntax" },
+		{ "telegraf", "m a=1 -5\nm a=2", 0, "m a 2 !absurd_time" },
+		{ "telegraf", "m a=1 99999999999999999999\nm a=2", 0, "m a 2 !absurd_time" },
+		{ "telegraf", "m a=1e999,b=2", 0, "m b 2 !not_a_number" },
+		{ "telegraf", "m a/b=1,c=2", 0, "m c 2 !bad_name" },
+		{ "telegraf", "m,t=# a=1\nm a=2", 0, "m a 2 !bad_name" },
+		{ "telegraf", "m a=\"open\nm a=2", E_SYNTAX, NULL },
 	};
 	(void)state;
 
@@ -82,10 +82,10 @@ static void what_is_no_line_is_refused(void **state) {
 static void times_may_have_any_unit(void **state) {
 	struct wire_source_options options = by_tags();
 	static const struct message messages[] = {
-		{"telegraf",  "m a=1 1790000000",          0, "m a 1 @1790000000000"},
-		{ "telegraf", "m a=1 1790000000250",       0, "m a 1 @1790000000250"},
-		{ "telegraf", "m a=1 1790000000250000",    0, "m a 1 @1790000000250"},
-		{ "telegraf", "m a=1 1790000000250999999", 0, "m a 1 @1790000000251"},
+		{ "telegraf", "m a=1 1790000000", 0, "m a 1 @1790000000000" },
+		{ "telegraf", "m a=1 1790000000250", 0, "m a 1 @1790000000250" },
+		{ "telegraf", "m a=1 1790000000250000", 0, "m a 1 @1790000000250" },
+		{ "telegraf", "m a=1 1790000000250999999", 0, "m a 1 @1790000000251" },
 	};
 	(void)state;
 
@@ -100,12 +100,12 @@ static void topic_and_tags_may_name_the_detector(void **state) {
 		.topic = SPAN("t/{detector}"), .channels = SPAN("u = usage"), .format = WIRE_AUTO
 	};
 	static const struct message messages[] = {
-		{"t/n",  "cpu,host=a,x=y usage=1", 0,      "n/a/cpu usage 1"},
-		{ "t/n", "cpu usage=1",            E_NAME, NULL             },
+		{ "t/n", "cpu,host=a,x=y usage=1", 0, "n/a/cpu usage 1" },
+		{ "t/n", "cpu usage=1", E_NAME, NULL },
 	};
 	static const struct message by_list[] = {
-		{"t/n",  "cpu,host=a usage=1,idle=2", 0,       "n u 1"},
-		{ "t/n", "cpu,host=a idle=2",         E_EMPTY, NULL   },
+		{ "t/n", "cpu,host=a usage=1,idle=2", 0, "n u 1" },
+		{ "t/n", "cpu,host=a idle=2", E_EMPTY, NULL },
 	};
 	(void)state;
 

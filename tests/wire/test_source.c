@@ -105,10 +105,8 @@ static void names_that_are_too_long_are_refused(void **state) {
 
 static void payloads_beyond_the_limit_are_refused_unread(void **state) {
 	struct wire_source_options options = { .topic = SPAN("a"), .payload_max = 10 };
-	static const struct message messages[] = {
-		{"a",  "1234567890",  0,           "a value 1234567890"},
-		{ "a", "12345678901", E_TOO_LARGE, NULL                }
-	};
+	static const struct message messages[] = { { "a", "1234567890", 0, "a value 1234567890" },
+		{ "a", "12345678901", E_TOO_LARGE, NULL } };
 	(void)state;
 
 	CHECK(options, messages);
@@ -129,23 +127,23 @@ static void payloads_beyond_the_limit_are_refused_unread(void **state) {
 static void auto_tells_the_formats_apart(void **state) {
 	struct wire_source_options options = { .topic = SPAN("{detector}") };
 	static const struct message messages[] = {
-		{"d",  " 21.5\n",                  0,          "d value 21.5"},
-		{ "d", "{\"a\":1}",                0,          "d a 1"       },
-		{ "d", " [ {\"a\":1} ]",           0,          "d a 1"       },
-		{ "d", "[{\"n\":\"a\",\"v\":1}]",  0,          "d a 1"       },
-		{ "d", "[{\"bn\":\"a\",\"v\":1}]", 0,          "d value 1"   },
-		{ "d", "m a=1",                    0,          "d a 1"       },
-		{ "d", "7m,x=1 a=1",               0,          "d a 1"       },
-		{ "d", "\"21.5\"",                 0,          "d value 21.5"},
-		{ "d", "true",                     0,          "d value 1"   },
-		{ "d", "hello world",              E_FORMAT,   NULL          },
-		{ "d", "<xml/>",                   E_FORMAT,   NULL          },
-		{ "d", "",                         E_EMPTY,    NULL          },
-		{ "d", " \r\n",                    E_EMPTY,    NULL          },
-		{ "d", "1e999",                    E_NUMBER,   NULL          },
-		{ "d", "\xff\xfe",                 E_ENCODING, NULL          },
-		{ "d", "{\"a\":\"\xff\"}",         E_ENCODING, NULL          },
-		{ "d", "m a=\xff",                 E_ENCODING, NULL          },
+		{ "d", " 21.5\n", 0, "d value 21.5" },
+		{ "d", "{\"a\":1}", 0, "d a 1" },
+		{ "d", " [ {\"a\":1} ]", 0, "d a 1" },
+		{ "d", "[{\"n\":\"a\",\"v\":1}]", 0, "d a 1" },
+		{ "d", "[{\"bn\":\"a\",\"v\":1}]", 0, "d value 1" },
+		{ "d", "m a=1", 0, "d a 1" },
+		{ "d", "7m,x=1 a=1", 0, "d a 1" },
+		{ "d", "\"21.5\"", 0, "d value 21.5" },
+		{ "d", "true", 0, "d value 1" },
+		{ "d", "hello world", E_FORMAT, NULL },
+		{ "d", "<xml/>", E_FORMAT, NULL },
+		{ "d", "", E_EMPTY, NULL },
+		{ "d", " \r\n", E_EMPTY, NULL },
+		{ "d", "1e999", E_NUMBER, NULL },
+		{ "d", "\xff\xfe", E_ENCODING, NULL },
+		{ "d", "{\"a\":\"\xff\"}", E_ENCODING, NULL },
+		{ "d", "m a=\xff", E_ENCODING, NULL },
 	};
 	(void)state;
 

@@ -16,18 +16,18 @@ static const struct example {
 	enum wire_format format;
 	const char *payload;
 } examples[] = {
-	{"{detector}", "",                WIRE_JSON,
-         "{\"timestamp\":1790000000,\"temperature_in\":21.5,"
+	{ "{detector}", "", WIRE_JSON,
+		"{\"timestamp\":1790000000,\"temperature_in\":21.5,"
 		"\"pressure_of_the_feed_water_pump\":4.25,\"unit_of_measurement\":\"bar\","
-		"\"inner\":{\"a_name_of_nineteen_\":[1,2.5,3,4,5,6,7,8,9]}}"            },
-	{ "{site}",    "{site}/{device}", WIRE_JSON,
-         "[{\"device\":\"abcdefghijklmn\",\"v\":1},{\"device\":\"abcdefghijklmno\",\"v\":2}"
-		"]"								     },
-	{ "+",         "",                WIRE_SENML,
-         "[{\"bn\":\"urn:dev:ow:10e2073a01080063:\",\"bt\":1790000000,"
-		"\"n\":\"temperature_in\",\"v\":1},{\"n\":\"h\",\"v\":40}]"             },
-	{ "{site}",    "{site}/{device}", WIRE_LINE_PROTOCOL,
-         "m,device=abcdefghijklmno temperature\\ in=61.5,volume=12i 1790000000000000000"},
+		"\"inner\":{\"a_name_of_nineteen_\":[1,2.5,3,4,5,6,7,8,9]}}" },
+	{ "{site}", "{site}/{device}", WIRE_JSON,
+		"[{\"device\":\"abcdefghijklmn\",\"v\":1},{\"device\":\"abcdefghijklmno\",\"v\":2}"
+		"]" },
+	{ "+", "", WIRE_SENML,
+		"[{\"bn\":\"urn:dev:ow:10e2073a01080063:\",\"bt\":1790000000,"
+		"\"n\":\"temperature_in\",\"v\":1},{\"n\":\"h\",\"v\":40}]" },
+	{ "{site}", "{site}/{device}", WIRE_LINE_PROTOCOL,
+		"m,device=abcdefghijklmno temperature\\ in=61.5,volume=12i 1790000000000000000" },
 };
 
 /* What becomes of the message when that allocation fails. Returns whether it has so many. */

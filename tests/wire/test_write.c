@@ -117,16 +117,9 @@ static void times_have_the_decimals_they_need(void **state) {
 	static const struct {
 		int64_t ms;
 		const char *text;
-	} cases[] = {
-		{0,              "0"             },
-                { 1,             "0.001"         },
-                { 10,            "0.01"          },
-                { 100,           "0.1"           },
-                { 1000,          "1"             },
-		{ 1790000000250, "1790000000.25" },
-                { 1790000000001, "1790000000.001"},
-		{ 60000,         "60"            }
-	};
+	} cases[] = { { 0, "0" }, { 1, "0.001" }, { 10, "0.01" }, { 100, "0.1" }, { 1000, "1" },
+		{ 1790000000250, "1790000000.25" }, { 1790000000001, "1790000000.001" },
+		{ 60000, "60" } };
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -164,11 +157,7 @@ static void topics_are_joined(void **state) {
 
 /* What replay publishes is what a source reads. */
 static void a_written_row_reads_back_as_its_readings(void **state) {
-	static const struct span channels[] = {
-		{"a\"", 2},
-                { "b",  1},
-                { "c",  1}
-	};
+	static const struct span channels[] = { { "a\"", 2 }, { "b", 1 }, { "c", 1 } };
 	static const double values[] = { 0.1, NAN, -1e-300 };
 	struct wire_source_options options = { .topic = SPAN("{detector}"), .format = WIRE_JSON };
 	struct wire_source *source = make_source(&options);
@@ -308,8 +297,8 @@ static const char *text_at(json_t *json, const char *key) {
 
 static void discovery_tells_of_two_sensors_per_channel(void **state) {
 	static const struct wire_discovery_channel channels[] = {
-		{{ "pressure", 8 }, { "bar", 3 }},
-		{ { "°C", 3 },     { NULL, 0 } },
+		{ { "pressure", 8 }, { "bar", 3 } },
+		{ { "°C", 3 }, { NULL, 0 } },
 	};
 	struct wire_discovery discovery = discovery_of(SPAN("pump7"), channels, 2);
 	struct text text = { 0 };

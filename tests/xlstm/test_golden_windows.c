@@ -73,12 +73,12 @@ static struct mlstm_window window_of(
 		.keys = units,
 		.values = units,
 		.steps = steps,
-		.q = {c->q->values + at,         units},
-		.k = { c->k->values + at,        units},
-		.v = { c->v->values + at,        units},
-		.input_gate = { c->input->values + gate,  1    },
-		.forget_gate = { c->forget->values + gate, 1    },
-		.h = { c->h + at,                units},
+		.q = { c->q->values + at, units },
+		.k = { c->k->values + at, units },
+		.v = { c->v->values + at, units },
+		.input_gate = { c->input->values + gate, 1 },
+		.forget_gate = { c->forget->values + gate, 1 },
+		.h = { c->h + at, units },
 		.matrix = c->matrix + window * units * units,
 		.normaliser = c->normaliser + window * units,
 		.stabiliser = c->stabiliser + window,
@@ -139,14 +139,10 @@ static void gradients_equal_the_reference(void **state) {
 			kernels->mlstm_window(&window);
 			for (size_t j = at; j < at + c.steps * c.units; j++)
 				c.dh[j] = 2 * (c.h[j] - c.target->values[j]);
-			struct mlstm_window_slope slope = {
-				{c.dh + at,         c.units},
-                                { c.dq + at,        c.units},
-				{ c.dk + at,        c.units},
-                                { c.dv + at,        c.units},
-				{ c.dinput + gate,  1      },
-                                { c.dforget + gate, 1      }
-			};
+			struct mlstm_window_slope slope = { { c.dh + at, c.units },
+				{ c.dq + at, c.units }, { c.dk + at, c.units },
+				{ c.dv + at, c.units }, { c.dinput + gate, 1 },
+				{ c.dforget + gate, 1 } };
 			kernels->mlstm_window_backward(&window, &slope);
 		}
 		golden_assert_near("dv", golden_tensor(c.golden, "grad", "v"), c.dv);

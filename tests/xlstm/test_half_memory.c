@@ -46,16 +46,9 @@ static void bfloat16_is_the_nearest(void **state) {
 	static const struct {
 		float value;
 		uint16_t nearest;
-	} rows[] = {
-		{0.0f,           0     },
-                { 1.0f,          0x3f80},
-                { -2.0f,         0xc000},
-                { 0x1.01p0f,     0x3f80},
-		{ 0x1.03p0f,     0x3f82},
-                { 0x1.010002p0f, 0x3f81},
-                { 0x1.02p0f,     0x3f81},
-		{ 0x1p-130f,     0x0008}
-	};
+	} rows[] = { { 0.0f, 0 }, { 1.0f, 0x3f80 }, { -2.0f, 0xc000 }, { 0x1.01p0f, 0x3f80 },
+		{ 0x1.03p0f, 0x3f82 }, { 0x1.010002p0f, 0x3f81 }, { 0x1.02p0f, 0x3f81 },
+		{ 0x1p-130f, 0x0008 } };
 	EACH_KERNELS(kernels) for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		float values[19], back[19];
 		uint16_t halves[19];

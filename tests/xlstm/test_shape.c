@@ -22,13 +22,8 @@ static void published_blocks_have_the_published_widths(void **state) {
 	(void)state;
 	static const struct {
 		uint32_t width, inner, feedforward;
-	} rows[] = {
-		{32,   64,  64 },
-                { 64,  128, 128},
-                { 128, 256, 192},
-                { 16,  64,  64 },
-		{ 100, 256, 192}
-	};
+	} rows[] = { { 32, 64, 64 }, { 64, 128, 128 }, { 128, 256, 192 }, { 16, 64, 64 },
+		{ 100, 256, 192 } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(
 			xlstm_block_published(XLSTM_MLSTM, rows[i].width, 4).inner, rows[i].inner);

@@ -36,11 +36,7 @@ static void stacks_have_the_published_number_of_parameters(void **state) {
 	static const struct {
 		uint32_t width;
 		size_t parameters;
-	} rows[] = {
-		{32,   26480 },
-                { 64,  93904 },
-                { 128, 327056}
-	};
+	} rows[] = { { 32, 26480 }, { 64, 93904 }, { 128, 327056 } };
 	for (size_t i = 0; i < 3; i++) {
 		struct xlstm_shape shape = msm(rows[i].width);
 		shape.inputs = shape.outputs = 0;
@@ -123,15 +119,15 @@ static void random_tensors_have_the_published_deviations(void **state) {
 		const char *name;
 		double deviation;
 	} rows[] = {
-		{"blocks.0.xlstm.proj_up.weight",      small        },
-		{ "blocks.0.xlstm.q_proj.weight",      small        },
-		{ "blocks.1.xlstm.fgate.weight",       small        },
-		{ "blocks.1.ffn.proj_up.weight",       small        },
-		{ "embed.weight",                      small        },
-		{ "blocks.0.xlstm.proj_down.weight",   wang         },
-		{ "blocks.1.ffn.proj_down.weight",     wang         },
-		{ "blocks.0.xlstm.conv1d.conv.weight", 0.5 / sqrt(3)},
-		{ "blocks.1.xlstm.conv1d.conv.bias",   0.5 / sqrt(3)},
+		{ "blocks.0.xlstm.proj_up.weight", small },
+		{ "blocks.0.xlstm.q_proj.weight", small },
+		{ "blocks.1.xlstm.fgate.weight", small },
+		{ "blocks.1.ffn.proj_up.weight", small },
+		{ "embed.weight", small },
+		{ "blocks.0.xlstm.proj_down.weight", wang },
+		{ "blocks.1.ffn.proj_down.weight", wang },
+		{ "blocks.0.xlstm.conv1d.conv.weight", 0.5 / sqrt(3) },
+		{ "blocks.1.xlstm.conv1d.conv.bias", 0.5 / sqrt(3) },
 	};
 	struct xlstm_weights *weights = initialised(128, 3);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -153,15 +149,15 @@ static void constant_tensors_start_as_published(void **state) {
 		const char *name;
 		float value;
 	} rows[] = {
-		{"blocks.0.xlstm_norm.weight",                    0},
-		{ "blocks.0.xlstm.learnable_skip",                1},
-		{ "blocks.0.xlstm.mlstm_cell.igate.weight",       0},
-		{ "blocks.0.xlstm.mlstm_cell.fgate.weight",       0},
-		{ "blocks.1.xlstm.slstm_cell._recurrent_kernel_", 0},
-		{ "post_blocks_norm.weight",                      0},
-		{ "head.weight",				  0},
-		{ "head.bias",				    0},
-		{ "embed.bias",				   0},
+		{ "blocks.0.xlstm_norm.weight", 0 },
+		{ "blocks.0.xlstm.learnable_skip", 1 },
+		{ "blocks.0.xlstm.mlstm_cell.igate.weight", 0 },
+		{ "blocks.0.xlstm.mlstm_cell.fgate.weight", 0 },
+		{ "blocks.1.xlstm.slstm_cell._recurrent_kernel_", 0 },
+		{ "post_blocks_norm.weight", 0 },
+		{ "head.weight", 0 },
+		{ "head.bias", 0 },
+		{ "embed.bias", 0 },
 	};
 	struct xlstm_weights *weights = initialised(32, 3);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -292,11 +292,11 @@ static const struct {
 	const char *name;
 	unsigned int flags; /* for the way out */
 } published_cases[] = {
-	{"stack_msm",           XLSTM_PUBLISHED      },
-	{ "stack_sms_long",     XLSTM_PUBLISHED      },
-	{ "slstm_block",        XLSTM_PUBLISHED_BLOCK},
-	{ "slstm_block_noconv", XLSTM_PUBLISHED_BLOCK},
-	{ "mlstm_block",        XLSTM_PUBLISHED_BLOCK},
+	{ "stack_msm", XLSTM_PUBLISHED },
+	{ "stack_sms_long", XLSTM_PUBLISHED },
+	{ "slstm_block", XLSTM_PUBLISHED_BLOCK },
+	{ "slstm_block_noconv", XLSTM_PUBLISHED_BLOCK },
+	{ "mlstm_block", XLSTM_PUBLISHED_BLOCK },
 };
 
 #define EACH_PUBLISHED(i)                                                                          \

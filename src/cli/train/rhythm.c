@@ -157,9 +157,7 @@ static void draw_weekdays(struct random *random, struct weekdays *week, bool usu
 }
 
 static void plain_weekdays(struct weekdays *week) {
-	*week = (struct weekdays){
-		.gain = {1, 1, 1, 1, 1, 1, 1}
-	};
+	*week = (struct weekdays){ .gain = { 1, 1, 1, 1, 1, 1, 1 } };
 }
 
 /* A day like others, its size different from day to day. */

@@ -17,7 +17,7 @@ void board_seat_take(struct board_seat *seat, uint32_t series) {
 		.series = series,
 		.slot = SLOT_NONE,
 		.scale = 1,
-		.told = {{ .slot = SLOT_NONE }, { .slot = SLOT_NONE }},
+		.told = { { .slot = SLOT_NONE }, { .slot = SLOT_NONE } },
 		.x = NAN,
 		.y = NAN,
 		.z = NAN,

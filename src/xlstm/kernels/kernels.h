@@ -230,7 +230,8 @@ struct conv_window {
 	/* y += factor * x */                                                                             \
 	X(add_scaled, (float *y, float factor, const float *x, size_t width))                             \
 	/* y = x + sigmoid(gate) * value */                                                               \
-	X(add_gated, (float *y, const float *x, const float *gate, const float *value, size_t width))     \
+	X(add_gated,                                                                                      \
+		(float *y, const float *x, const float *gate, const float *value, size_t width))          \
 	/* y += x */                                                                                      \
 	X(add, (float *y, const float *x, size_t width))                                                  \
 	X(exp, (float *y, const float *x, size_t count))                                                  \

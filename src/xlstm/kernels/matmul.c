@@ -93,11 +93,7 @@ static size_t alike(const struct panels *w, size_t first, size_t most) {
 
 void KERNEL(matmul)(float *y, size_t y_stride, enum addend addend, const float *bias,
 	const float *x, size_t x_stride, size_t rows, const struct panels *w) {
-	struct matmul matmul = {
-		{y,  y_stride},
-                { x, x_stride},
-                bias, addend, w->outputs
-	};
+	struct matmul matmul = { { y, y_stride }, { x, x_stride }, bias, addend, w->outputs };
 
 	for (size_t i = 0; i < w->count;) {
 		/* A single row has one chain of sums per vector: more panels keep the units busy. */
