@@ -114,9 +114,12 @@ static void release(struct peer_message *message) {
 }
 
 void peer_disconnect(struct peer *peer) {
+	if (!peer->mosquitto)
+		return;
 	mosquitto_disconnect(peer->mosquitto);
 	mosquitto_loop(peer->mosquitto, TURN_MS, 1);
 	mosquitto_destroy(peer->mosquitto);
+	peer->mosquitto = NULL;
 	mosquitto_lib_cleanup();
 	for (unsigned i = 0; i < PEER_QUEUE; i++)
 		release(&peer->queue[i]);

@@ -230,6 +230,8 @@ void process_kill(struct process *process) {
 void process_finish(struct process *process) {
 	char command[128];
 
+	if (process->folder[0] == '\0')
+		return;
 	process_kill(process);
 	__atomic_store_n(&process->finishing, true, __ATOMIC_RELEASE);
 	pthread_join(process->listener, NULL);
@@ -238,6 +240,7 @@ void process_finish(struct process *process) {
 	snprintf(command, sizeof(command), "rm -rf %s", process->folder);
 	if (system(command) != 0)
 		fprintf(stderr, "%s stays\n", process->folder);
+	process->folder[0] = '\0';
 }
 
 bool process_logged(const struct process *process, const char *text) {

@@ -5,13 +5,10 @@ struct broker broker;
 struct process process;
 struct peer peer;
 
-static bool is_open;
-
 void scene_open(const char *configuration) {
 	system_broker(&broker, &(struct broker_options){ 0 });
 	process_create(&process, &broker, configuration);
 	peer_connect(&peer, broker.port);
-	is_open = true;
 }
 
 void scene_start(const char *configuration) {
@@ -26,9 +23,6 @@ void scene_start(const char *configuration) {
 
 int scene_close(void **state) {
 	(void)state;
-	if (!is_open)
-		return 0;
-	is_open = false;
 	peer_disconnect(&peer);
 	process_finish(&process);
 	broker_finish(&broker);

@@ -16,7 +16,7 @@ void scene_open(const char *configuration);
 /* The same, and the daemon runs, may be told to fail, and is heard by the peer: statistics, responses, forecasts. */
 void scene_start(const char *configuration);
 
-/* Ends them all, if there are any: a test that is skipped has none. A teardown of cmocka's. */
+/* Ends those that there are: a test that is skipped has none. A teardown of cmocka's. */
 int scene_close(void **state);
 
 #endif
