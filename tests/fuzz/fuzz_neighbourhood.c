@@ -149,6 +149,17 @@ static void make_state(struct text *state, bool raw, struct span input) {
 	saved_put_right(state, CHECK_AT, CHECK_FROM);
 }
 
+/* Where nobody sits two of the same are none too many. */
+static bool has_members(struct text *saved) {
+	struct neighbourhood hood;
+	uint32_t i = 0;
+
+	neighbourhood_open(&hood, saved->data + pieces[HEADING].begin);
+	while (i < hood.head->count && hood.seats[i].series == 0)
+		i++;
+	return i < hood.head->count;
+}
+
 /* What was taken over is saved as it came, or refused as it was. */
 static void load(struct bed *bed, const struct text *state) {
 	size_t before = engine_neighbourhoods(bed->engine);
@@ -162,7 +173,8 @@ static void load(struct bed *bed, const struct text *state) {
 		FUZZ_ASSERT(again.length == state->length);
 		FUZZ_ASSERT(memcmp(again.data + CHECK_FROM + 4, state->data + CHECK_FROM + 4,
 				    again.length - CHECK_FROM - 4) == 0);
-		FUZZ_ASSERT(engine_neighbourhood_load(bed->engine, again.data, again.length) < 0);
+		FUZZ_ASSERT(!has_members(&again) ||
+			    engine_neighbourhood_load(bed->engine, again.data, again.length) < 0);
 	}
 	text_finish(&again);
 }
