@@ -173,8 +173,8 @@ static void load(struct bed *bed, const struct text *state) {
 		FUZZ_ASSERT(again.length == state->length);
 		/* But for what stands behind the names before it. */
 		size_t begin = pieces[HEADING].begin;
-		FUZZ_ASSERT(memcmp(again.data + begin, state->data + begin,
-				    again.length - begin) == 0);
+		FUZZ_ASSERT(
+			memcmp(again.data + begin, state->data + begin, again.length - begin) == 0);
 		FUZZ_ASSERT(!has_members(&again) ||
 			    engine_neighbourhood_load(bed->engine, again.data, again.length) < 0);
 	}
