@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Does `xlstmctl train` learn what PyTorch learns? Both make the same steps from the same fresh weights on
-# the same windows, and the losses are printed side by side. Needs a Python with numpy and PyTorch.
+# the same windows, and the losses are printed side by side. Needs a Python with numpy and
+# PyTorch: $PYTHON, python3 by default.
 #
 #   training.sh BUILD [STEPS]
 set -eu
