@@ -155,14 +155,14 @@ static void start_step(struct app *app) {
 	app->counters.ticks += ticks;
 	if (ticks == 0)
 		return;
-	app_note_batch(app);
+	app_note_batch(app, app->step.batch);
 	lane_start(&app->step_lane, &app->step);
 }
 
 /* Without a broker there is nobody to publish to, at the end; what has been learned stays. */
 void app_step_done(struct app *app) {
 	app->step_busy_ns = app->step.busy_ns;
-	app_apply(app, app->publisher.mqtt ? APP_PUBLISH : APP_JOURNAL);
+	app_apply(app, app->step.batch, app->publisher.mqtt ? APP_PUBLISH : APP_JOURNAL);
 	app_review(app);
 	app_take_mail(app);
 }

@@ -204,8 +204,8 @@ enum app_output {
 	APP_PUBLISH, /* and published */
 };
 
-/* Puts out the forecasts of the batch that has run. */
-void app_apply(struct app *app, enum app_output mode);
+/* Puts out the forecasts of a batch that has run. */
+void app_apply(struct app *app, struct batch *batch, enum app_output mode);
 
 /* Publishes the latest forecast of a series once more, as stale. */
 void app_publish_stale(struct app *app, uint32_t series);
@@ -234,8 +234,8 @@ int app_load_state(struct app *app, struct detector *detector, struct span bytes
 
 /* --- batches.c */
 
-/* Notes which detectors of groups the batch that has been filled holds. */
-void app_note_batch(struct app *app);
+/* Notes which detectors of groups a batch that has been filled holds. */
+void app_note_batch(struct app *app, const struct batch *batch);
 
 /* Fills and runs a batch of the detectors for which `wanted` says so, as it was noted. 0 or -ENOMEM. */
 int app_run_again(struct app *app, const struct batch_row *row,

@@ -22,8 +22,8 @@ static int note(struct app *app, uint64_t sequence, size_t count) {
 		       : -ENOMEM;
 }
 
-void app_note_batch(struct app *app) {
-	size_t count = engine_grouped(app->step.batch, app->stepping);
+void app_note_batch(struct app *app, const struct batch *batch) {
+	size_t count = engine_grouped(batch, app->stepping);
 	if (count == 0)
 		return;
 
@@ -49,7 +49,7 @@ static int run(
 	int r = engine_fill_again(app->engine, app->step.batch, detectors, count);
 
 	batch_run(app->step.batch);
-	app_apply(app, mode);
+	app_apply(app, app->step.batch, mode);
 	return r;
 }
 

@@ -199,11 +199,11 @@ static void put_out(void *user, struct detector *detector, uint32_t channel,
 		write_and_send(output, detector, tick, forecast, &names);
 }
 
-void app_apply(struct app *app, enum app_output mode) {
+void app_apply(struct app *app, struct batch *batch, enum app_output mode) {
 	struct output output = { app, mode, app_is_overloaded(app), app_now() };
 
 	app->counters.batches++;
-	engine_apply(app->engine, app->step.batch, put_out, &output);
+	engine_apply(app->engine, batch, put_out, &output);
 }
 
 /* The bytes with another status; a quote inside a name is escaped, so the first match is the

@@ -23,6 +23,7 @@
 struct recovery {
 	struct app *app;
 	struct store *store;
+	struct batch *second; /* runs beside the app's */
 	uint32_t detectors, states, rebuilt;
 	uint64_t replayed;
 	uint64_t at; /* sequence of the reading or batch visited last */
@@ -235,15 +236,47 @@ static int restore_states(struct recovery *recovery) {
 	return r == 0 ? start_all_afresh(app) : r;
 }
 
-/* Runs the engine until nothing waits. */
+static bool fill(struct recovery *recovery, struct batch *batch) {
+	if (engine_fill(recovery->app->engine, batch) == 0)
+		return false;
+	if (recovery->output == APP_JOURNAL)
+		app_note_batch(recovery->app, batch);
+	return true;
+}
+
+static void *run_batch(void *batch) {
+	batch_run(batch);
+	return NULL;
+}
+
+/* On two processors, if neither depends on the other. */
+static void run_both(struct batch *first, struct batch *second) {
+	pthread_t thread;
+	bool together =
+		batch_is_apart(first, second) && thread_start(&thread, run_batch, second) == 0;
+
+	batch_run(first);
+	if (together)
+		pthread_join(thread, NULL);
+	else
+		batch_run(second);
+}
+
+/* Runs the engine until nothing waits. Where detectors are in groups no batch may be filled before the one before has
+ * run. */
 static void catch_up(struct recovery *recovery) {
 	struct app *app = recovery->app;
+	struct batch *first = app->step.batch, *second = recovery->second;
 
-	while (engine_fill(app->engine, app->step.batch) > 0) {
-		if (recovery->output == APP_JOURNAL)
-			app_note_batch(app);
-		batch_run(app->step.batch);
-		app_apply(app, recovery->output);
+	while (fill(recovery, first)) {
+		if (engine_grouped(first, app->stepping) == 0 && fill(recovery, second)) {
+			run_both(first, second);
+			app_apply(app, first, recovery->output);
+			app_apply(app, second, recovery->output);
+		} else {
+			batch_run(first);
+			app_apply(app, first, recovery->output);
+		}
 	}
 }
 
@@ -466,7 +499,10 @@ int app_recover(struct app *app, struct store *store) {
 	struct recovery recovery = { .app = app, .store = store };
 
 	notify_patience(PATIENCE_MS);
-	int r = restore(&recovery);
+	int r = app->engine ? batch_create(&recovery.second, app->config->limits.batch) : 0;
+	if (r == 0)
+		r = restore(&recovery);
+	batch_destroy(recovery.second);
 	if (r < 0)
 		return r;
 	if (recovery.detectors > 0)

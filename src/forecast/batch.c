@@ -156,6 +156,18 @@ void batch_sort(struct batch *batch) {
 	qsort(batch->places, batch->count, sizeof(*batch->places), compare_places);
 }
 
+bool batch_is_apart(const struct batch *batch, const struct batch *other) {
+	size_t i = 0, j = 0;
+	bool shared = batch->kept_used > 0 || other->kept_used > 0;
+	while (!shared && i < batch->count && j < other->count) {
+		uint32_t here = batch->places[i].detector, there = other->places[j].detector;
+		shared = here == there;
+		i += here < there;
+		j += there < here;
+	}
+	return !shared;
+}
+
 void batch_clear(struct batch *batch) {
 	for (size_t i = 0; i < batch->count; i++)
 		xlstm_model_unref(batch->items[i].model);

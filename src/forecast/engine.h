@@ -21,7 +21,7 @@
  * batch is filled when the one before has run. From engine_fill to engine_apply
  * the states that the batch names belong to batch_run, so for these detectors neither the states
  * nor the scores may be read or written meanwhile; batches run one after the other in the order
- * they were filled. All other calls are for the loop thread. Nothing here reads a clock, waits, or
+ * they were filled, or at the same time if they are apart. All other calls are for the loop thread. Nothing here reads a clock, waits, or
  * does I/O; batch_run allocates nothing and cannot fail.
  */
 struct engine;
@@ -98,6 +98,9 @@ size_t engine_grouped(const struct batch *batch, uint32_t *to);
 
 /* Learns from and forecasts at every tick of the batch. */
 void batch_run(struct batch *batch);
+
+/* Whether no detector is in both batches, and none is in a group. */
+bool batch_is_apart(const struct batch *batch, const struct batch *other);
 
 /* Called for each channel that a tick included and that has had a value by now, in the order of the
  * batch. forecast and what it points to are valid during the call. tick->newest: no later tick of the

@@ -73,12 +73,16 @@ static const char *const statement_texts[STATEMENTS] = {
 			   " (SELECT id FROM learning WHERE time_ms<?2 ORDER BY time_ms LIMIT ?3)",
 };
 
-/* Keeps what the database says about the error r, and returns it. */
-static int keep_message(struct store *store, int r) {
+int store_keep_message(struct store *store, sqlite3 *db, int r) {
 	if (r < 0)
 		snprintf(store->message, sizeof(store->message), "%s (SQLite %d)",
-			sqlite3_errmsg(store->db), sqlite3_extended_errcode(store->db));
+			sqlite3_errmsg(db), sqlite3_extended_errcode(db));
 	return r;
+}
+
+/* Of the store's own connection. */
+static int keep_message(struct store *store, int r) {
+	return store_keep_message(store, store->db, r);
 }
 
 int store_fail(struct store *store, int result) {
@@ -154,13 +158,13 @@ static int on_commit(void *user, sqlite3 *db, const char *name, int pages) {
 	return SQLITE_OK;
 }
 
-static int connect(struct store *store, const struct store_options *options) {
-	int result = sqlite3_open_v2(options->path, &store->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, options->vfs);
+int store_connect(const struct store *store, int mode, sqlite3 **ret_db) {
+	int result = sqlite3_open_v2(store->path, ret_db,
+		mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, store->vfs);
 	if (result != SQLITE_OK)
-		return store->db ? store_fail(store, result) : -ENOMEM;
+		return *ret_db ? sqlite_error(*ret_db, result) : -ENOMEM;
 
-	sqlite3_busy_timeout(store->db, options->busy_ms ? options->busy_ms : STORE_BUSY_MS);
+	sqlite3_busy_timeout(*ret_db, store->busy_ms);
 	return 0;
 }
 
@@ -245,7 +249,7 @@ static int prepare_statements(struct store *store) {
 
 static int open_database(
 	struct store *store, const struct store_options *options, struct store_refusal *refusal) {
-	int r = connect(store, options);
+	int r = keep_message(store, store_connect(store, SQLITE_OPEN_READWRITE, &store->db));
 	if (r < 0)
 		return r;
 
@@ -292,8 +296,10 @@ int store_open(struct store **ret_store, const struct store_options *options,
 		goto fail;
 	store->lock = -1;
 	store->prune_after = -1;
+	store->busy_ms = options->busy_ms ? options->busy_ms : STORE_BUSY_MS;
 	store->path = strdup(options->path);
-	if (!store->path)
+	store->vfs = options->vfs ? strdup(options->vfs) : NULL;
+	if (!store->path || (options->vfs && !store->vfs))
 		goto fail;
 
 	if (!options->create && access(options->path, F_OK) < 0) {
@@ -337,6 +343,7 @@ void store_close(struct store *store) {
 	if (store->lock >= 0)
 		lock_drop(store->lock);
 	free(store->path);
+	free(store->vfs);
 	free(store->sorted);
 	free(store);
 }

@@ -42,6 +42,8 @@ struct store {
 	sqlite3_stmt *statements[STATEMENTS];
 	int lock;
 	char *path;
+	char *vfs; /* NULL: the default one */
+	int busy_ms;
 	struct store_stats stats;
 	uint64_t page_bytes; /* of a page in the log, with its header */
 	uint64_t wal_pages; /* in the log after the last commit */
@@ -54,6 +56,13 @@ struct store {
 	size_t sorted_capacity;
 	char message[256];
 };
+
+/* A connection to the store's database, SQLITE_OPEN_READWRITE or _READONLY. Given to the caller on failure, too, for
+ * the text of its error; it may be NULL then. */
+int store_connect(const struct store *store, int mode, sqlite3 **ret_db);
+
+/* Keeps what a connection says about the error r, if it is one, and returns r. */
+int store_keep_message(struct store *store, sqlite3 *db, int r);
 
 /* Keeps the text of the database's last error and returns our code for it. */
 int store_fail(struct store *store, int result);

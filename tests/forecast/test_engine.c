@@ -6,6 +6,7 @@
 #include "xlstm/file.h"
 #include "xlstm/model.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,6 +149,80 @@ static void one_batch_of_many_equals_many_of_one(void **unused) {
 	}
 	bed_destroy(one);
 	bed_destroy(many);
+}
+
+static void *run_batch(void *batch) {
+	batch_run(batch);
+	return NULL;
+}
+
+/* Runs batches of two in pairs, each pair at once. */
+static void work_off_in_pairs(struct bed *bed, struct batch *second) {
+	while (engine_fill(bed->engine, bed->batch) > 0) {
+		pthread_t thread;
+		engine_fill(bed->engine, second);
+		assert_true(batch_is_apart(bed->batch, second));
+		assert_int_equal(pthread_create(&thread, NULL, run_batch, second), 0);
+		batch_run(bed->batch);
+		pthread_join(thread, NULL);
+		engine_apply(bed->engine, bed->batch, keep, bed);
+		engine_apply(bed->engine, second, keep, bed);
+	}
+}
+
+static void batches_that_are_apart_run_at_once(void **unused) {
+	(void)unused;
+	struct bed *pairs = bed_create(2, 0), *many = bed_create(64, 0);
+	struct batch *second;
+	assert_int_equal(batch_create(&second, 2), 0);
+	bed_add_all(pairs);
+	bed_add_all(many);
+	for (uint64_t t = 0; t < 200; t++) {
+		bed_feed(pairs, t);
+		bed_feed(many, t);
+		work_off_in_pairs(pairs, second);
+		bed_work_off(many);
+		assert_memory_equal(pairs->last, many->last, sizeof(pairs->last));
+	}
+	assert_int_equal(pairs->forecasts, many->forecasts);
+	batch_destroy(second);
+	bed_destroy(pairs);
+	bed_destroy(many);
+}
+
+/* Whether two batches that are filled one after the other are apart. */
+static bool next_are_apart(struct bed *bed, struct batch *second) {
+	engine_fill(bed->engine, bed->batch);
+	engine_fill(bed->engine, second);
+	bool apart = batch_is_apart(bed->batch, second);
+	assert_int_equal(batch_is_apart(second, bed->batch), apart);
+	batch_run(bed->batch);
+	batch_run(second);
+	engine_apply(bed->engine, bed->batch, keep, bed);
+	engine_apply(bed->engine, second, keep, bed);
+	return apart;
+}
+
+static void batches_with_the_same_detector_or_a_group_are_not_apart(void **unused) {
+	(void)unused;
+	struct bed *bed = bed_create(3, 0);
+	struct forecast_options options = small_options();
+	struct batch *second;
+	assert_int_equal(batch_create(&second, 3), 0);
+	bed_add_all(bed);
+	bed_feed(bed, 0);
+	assert_true(next_are_apart(bed, second)); /* 0 1 2, 3 4 */
+	bed_feed(bed, 1);
+	bed_feed(bed, 2);
+	assert_false(next_are_apart(bed, second)); /* 0 1 2, 3 4 0 */
+	bed_work_off(bed);
+	engine_remove(bed->engine, bed->detectors[4]);
+	snprintf(options.group, sizeof(options.group), "plant");
+	assert_int_equal(engine_add(bed->engine, bed->detectors[4], &options), 0);
+	bed_feed(bed, 3);
+	assert_false(next_are_apart(bed, second)); /* 0 1 2, 3 4 */
+	batch_destroy(second);
+	bed_destroy(bed);
 }
 
 static void a_batch_takes_one_tick_of_each_detector_in_order(void **unused) {
@@ -357,6 +432,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_included_channel_gets_its_forecast),
 		cmocka_unit_test(one_batch_of_many_equals_many_of_one),
+		cmocka_unit_test(batches_that_are_apart_run_at_once),
+		cmocka_unit_test(batches_with_the_same_detector_or_a_group_are_not_apart),
 		cmocka_unit_test(a_batch_takes_one_tick_of_each_detector_in_order),
 		cmocka_unit_test(a_saved_state_goes_on_as_if_nothing_had_happened),
 		cmocka_unit_test(damaged_and_foreign_states_are_refused),
