@@ -207,6 +207,7 @@ static int put_batch(struct store *store, const struct batch_row *row) {
 
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)row->sequence);
 	bind_blob(s, 2, row->detectors);
+	bind_blob(s, 3, row->seats);
 	return store_run(store, PUT_BATCH);
 }
 

@@ -147,7 +147,7 @@ static int visit_reading(sqlite3_stmt *s, void *context) {
 	return visit->visit(visit->user, &row);
 }
 
-/* A reading, or a batch where the last column is not NULL. */
+/* A reading, or a batch where the column behind the sequence is not NULL. */
 static int visit_waiting(sqlite3_stmt *s, void *context) {
 	const struct reading_visit *visit = context;
 
@@ -155,17 +155,18 @@ static int visit_waiting(sqlite3_stmt *s, void *context) {
 		return visit_reading(s, context);
 	if (!visit->batch)
 		return 0;
-	return visit->batch(visit->user,
-		&(struct batch_row){ (uint64_t)sqlite3_column_int64(s, 4), column_blob(s, 5) });
+	return visit->batch(visit->user, &(struct batch_row){ (uint64_t)sqlite3_column_int64(s, 4),
+						 column_blob(s, 5), column_blob(s, 6) });
 }
 
 int store_each_waiting(struct store *store, uint64_t after,
 	int (*reading)(void *user, const struct reading_row *row),
 	int (*batch)(void *user, const struct batch_row *row), void *user) {
 	return each_row(store,
-		"SELECT p.series,s.detector,p.time_ms,p.value,p.sequence AS sequence,NULL"
+		"SELECT p.series,s.detector,p.time_ms,p.value,p.sequence AS sequence,NULL,NULL"
 		" FROM pending p CROSS JOIN series s ON s.id=p.series WHERE p.sequence>?1"
-		" UNION ALL SELECT 0,0,0,NULL,sequence,detectors FROM batch WHERE sequence>?1"
+		" UNION ALL SELECT 0,0,0,NULL,sequence,detectors,seats FROM batch"
+		" WHERE sequence>?1"
 		" ORDER BY sequence",
 		(const int64_t[1]){ (int64_t)after }, visit_waiting,
 		&(struct reading_visit){ reading, batch, user });

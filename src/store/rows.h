@@ -95,6 +95,7 @@ struct neighbourhood_row {
 struct batch_row {
 	uint64_t sequence;
 	struct span detectors; /* ids, uint32_t each, in the machine's byte order */
+	struct span seats; /* that their series took (engine_seats_taken); empty: none */
 };
 
 /* One that a series looks at. */

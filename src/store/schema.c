@@ -92,6 +92,7 @@
 /* Which detectors of groups stepped together; a replay of what waits keeps to it. */
 #define BATCH_TABLE                                                                                \
 	"CREATE TABLE batch(sequence INTEGER PRIMARY KEY, detectors BLOB NOT NULL) STRICT"
+#define SEATS_COLUMN "ALTER TABLE batch ADD COLUMN seats BLOB"
 
 /* clang-format on */
 
@@ -104,6 +105,7 @@ static const char *const upgrades[STORE_SCHEMA_VERSION - 1] = {
 	BATCH_TABLE,
 	/* What neighbours were is found anew. */
 	"DROP VIEW neighbours; DROP TABLE neighbour;" NEIGHBOUR_TABLE ";" NEIGHBOURS_VIEW,
+	SEATS_COLUMN,
 };
 
 /* In the order of creation. */
@@ -165,7 +167,7 @@ static const char *const objects[] = {
 	" adopted INTEGER NOT NULL, reason TEXT NOT NULL, duration_ms INTEGER NOT NULL) STRICT",
 	"CREATE INDEX learning_time ON learning(time_ms)",
 
-	NEIGHBOURHOOD_TABLE, NEIGHBOUR_TABLE, NEIGHBOUR_GAIN_TABLE, BATCH_TABLE,
+	NEIGHBOURHOOD_TABLE, NEIGHBOUR_TABLE, NEIGHBOUR_GAIN_TABLE, BATCH_TABLE, SEATS_COLUMN,
 
 	/* clang-format off */
 

@@ -46,7 +46,7 @@ static const char *const statement_texts[STATEMENTS] = {
 	[DROP_NEIGHBOUR] = "DELETE FROM neighbour WHERE series=?1 AND rank=?2",
 	[DROP_NEIGHBOUR_GAINS] = "DELETE FROM neighbour_gain WHERE series=?1",
 	[PUT_NEIGHBOUR_GAIN] = "INSERT OR REPLACE INTO neighbour_gain VALUES(?1,?2,?3,?4)",
-	[PUT_BATCH] = "INSERT OR REPLACE INTO batch VALUES(?1,?2)",
+	[PUT_BATCH] = "INSERT OR REPLACE INTO batch VALUES(?1,?2,?3)",
 	[DROP_BATCHES] = "DELETE FROM batch WHERE sequence<="
 			 "min(?1,?2+(SELECT sequence FROM batch ORDER BY sequence LIMIT 1))",
 	[PUT_MODEL] = "INSERT INTO model(name,parent,note,created_ms,layout,weights)"

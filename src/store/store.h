@@ -53,7 +53,7 @@ struct store_refusal {
 };
 
 /* Version of the schema that this code reads and writes. */
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 
 /*
  * 0, and a database of an earlier version of the schema has become one of this; E_IN_USE if another

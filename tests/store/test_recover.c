@@ -126,7 +126,7 @@ static int write_waiting(void *user, const struct reading_row *row) {
 	return 0;
 }
 
-/* "[ids]sequence ". */
+/* "[ids seats]sequence ". */
 static int write_batch(void *user, const struct batch_row *row) {
 	uint32_t ids[8];
 
@@ -134,6 +134,8 @@ static int write_batch(void *user, const struct batch_row *row) {
 	memcpy(ids, row->detectors.data, row->detectors.length);
 	for (size_t i = 0; i < row->detectors.length / sizeof(ids[0]); i++)
 		text_add_format(user, "%s%u", i ? "+" : "[", ids[i]);
+	if (row->seats.length > 0)
+		text_add_format(user, " %.*s", SPAN_PRINT(row->seats));
 	text_add_format(user, "]%llu ", (unsigned long long)row->sequence);
 	return 0;
 }
@@ -173,7 +175,8 @@ static void readings_wait_in_the_order_of_arrival_replaced_ones_included(void **
 
 static void add_batch(struct journal *journal, uint64_t sequence, uint32_t first, uint32_t second) {
 	uint32_t ids[2] = { first, second };
-	struct batch_row row = { sequence, span_of(ids, sizeof(ids)) };
+	struct batch_row row = { sequence, span_of(ids, sizeof(ids)),
+		first < second ? SPAN("seats") : SPAN_EMPTY };
 
 	assert_int_equal(journal_batch(journal, &row), 0);
 }
@@ -193,7 +196,7 @@ static void batches_wait_among_the_readings_that_they_came_after(void **state) {
 	add_batch(journal, 7, 2, 1);
 	fixture_commit(store, journal);
 
-	assert_waiting(store, 0, "1/1:1000:1:2 [1+2]3 2/3:1000:2:5 1/1:2000:3:6 [2+1]7 ");
+	assert_waiting(store, 0, "1/1:1000:1:2 [1+2 seats]3 2/3:1000:2:5 1/1:2000:3:6 [2+1]7 ");
 	assert_waiting(store, 3, "2/3:1000:2:5 1/1:2000:3:6 [2+1]7 ");
 	assert_int_equal(store_last_batch(store, &sequence), 0);
 	assert_int_equal(sequence, 7);

@@ -56,7 +56,7 @@ static void a_database_of_the_first_version_becomes_one_of_this(void **state) {
 	store_close(fixture_open(fixture));
 	assert_string_equal(fixture_ask(fixture, schema_sql), fresh.data);
 	assert_string_equal(
-		fixture_ask(fixture, "SELECT value FROM meta WHERE key='schema_version'"), "5");
+		fixture_ask(fixture, "SELECT value FROM meta WHERE key='schema_version'"), "6");
 	assert_string_equal(
 		fixture_ask(fixture, "SELECT series||' '||lead||' '||n||' '||mae||' '||pinball||' '"
 				     "||coalesce(skill_seasonal,'-') FROM accuracy"),

@@ -40,7 +40,7 @@ static void what_the_first_version_stored_is_there_and_is_gone_on_from(void **st
 	(void)state;
 	assert_query("SELECT value FROM meta WHERE key='schema_version'", "1");
 	process_start(&process);
-	assert_query("SELECT value FROM meta WHERE key='schema_version'", "5");
+	assert_query("SELECT value FROM meta WHERE key='schema_version'", "6");
 	assert_query("SELECT count(*), sum(value=(time_ms-1700000040000)/60000%7) FROM reading",
 		"30|30");
 	assert_query("SELECT count(*), min(issued_ms), max(issued_ms) FROM forecast",
