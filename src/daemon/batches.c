@@ -7,14 +7,15 @@
 
 /*
  * What the detectors of a group say depends on who stepped together with whom. So each batch is noted
- * among the readings, with a sequence of its own, and a replay after a crash steps the same ones
- * together. What was not committed has not happened: it steps as it comes.
+ * among the readings, with a sequence of its own and the seats that were taken with it, and a replay after a
+ * crash steps the same ones together, in the same seats. What was not committed has not happened: it steps as it comes.
  */
 
 static int note(struct app *app, uint64_t sequence, size_t count) {
 	struct batch_row row = {
 		.sequence = sequence,
 		.detectors = span_of(app->stepping, count * sizeof(*app->stepping)),
+		.seats = engine_seats_taken(app->engine),
 	};
 
 	return writer_takes_readings(&app->writer)
@@ -44,9 +45,9 @@ static int make_tick(struct detector *detector) {
 	return 0;
 }
 
-static int run(
-	struct app *app, struct detector *const *detectors, size_t count, enum app_output mode) {
-	int r = engine_fill_again(app->engine, app->step.batch, detectors, count);
+static int run(struct app *app, struct detector *const *detectors, size_t count, struct span seats,
+	enum app_output mode) {
+	int r = engine_fill_again(app->engine, app->step.batch, detectors, count, seats);
 
 	batch_run(app->step.batch);
 	app_apply(app, app->step.batch, mode);
@@ -89,7 +90,8 @@ int app_run_again(struct app *app, const struct batch_row *row,
 
 	int r = choose(app, row, wanted, detectors, &count);
 	for (size_t at = 0; at < count && r == 0; at += most)
-		r = run(app, detectors + at, count - at < most ? count - at : most, mode);
+		r = run(app, detectors + at, count - at < most ? count - at : most, row->seats,
+			mode);
 	free(detectors);
 	return r;
 }

@@ -127,7 +127,7 @@ static int restore_neighbourhood(void *user, const struct neighbourhood_row *row
 	struct recovery *recovery = user;
 
 	int r = engine_neighbourhood_load(
-		recovery->app->engine, row->bytes.data, row->bytes.length);
+		recovery->app->engine, row->id, row->bytes.data, row->bytes.length);
 	if (r < 0 && r != -ENOMEM)
 		log_notice("neighbourhood %" PRIu32 ": its state can't be used (%s)", row->id,
 			error_text(r));

@@ -199,7 +199,7 @@ static int save_neighbours(struct app *app, const struct detector *detector, uin
 /* Returns the bytes that it copied, or an error. */
 static int64_t save_neighbourhood(struct app *app, size_t index) {
 	struct neighbourhood_row row = {
-		.id = (uint32_t)index + 1,
+		.id = engine_neighbourhood_id(app->engine, index),
 		.saved_ms = app_now(),
 		.bytes = { NULL, engine_neighbourhood_size(app->engine, index) },
 	};
@@ -365,9 +365,18 @@ static struct detector_slot *next_slot(struct app *app) {
 	return roster_detector(&app->roster, app->save_cursor);
 }
 
+/* What would be larger the longer it waited. */
+static void save_large(struct app *app) {
+	uint32_t component = engine_large_component(app->engine);
+
+	if (component && writer_takes_states(&app->writer))
+		(void)save_component(app, component);
+}
+
 void app_save_due(struct app *app) {
 	int64_t bytes = 0;
 
+	save_large(app);
 	while (app->save_credit >= 1 && bytes < SAVE_BYTES_PER_TURN &&
 		writer_takes_states(&app->writer)) {
 		struct detector_slot *slot = next_slot(app);

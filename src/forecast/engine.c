@@ -257,11 +257,11 @@ static void take_tick(struct engine *engine, struct batch *batch, struct member 
 			member_model(engine, member), &tick);
 }
 
-static size_t close_batch(struct engine *engine, struct batch *batch) {
+static size_t close_batch(struct engine *engine, struct batch *batch, struct span seats) {
 	(void)engine_show_states(engine);
 	batch_set_states(batch, engine->states, engine->states_room);
 	batch_sort(batch);
-	engine_seat_batch(engine, batch);
+	engine_seat_batch(engine, batch, seats);
 	return batch->count;
 }
 
@@ -280,11 +280,11 @@ size_t engine_fill(struct engine *engine, struct batch *batch) {
 		if (member == last)
 			break;
 	}
-	return close_batch(engine, batch);
+	return close_batch(engine, batch, SPAN_EMPTY);
 }
 
 int engine_fill_again(struct engine *engine, struct batch *batch, struct detector *const *detectors,
-	size_t count) {
+	size_t count, struct span seats) {
 	int r = batch_set_model(batch, engine->options.model);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct member *member = engine_member(engine, detectors[i]);
@@ -294,7 +294,7 @@ int engine_fill_again(struct engine *engine, struct batch *batch, struct detecto
 		if (r == 0)
 			take_tick(engine, batch, member);
 	}
-	close_batch(engine, batch);
+	close_batch(engine, batch, seats);
 	return r;
 }
 

@@ -85,9 +85,14 @@ void batch_destroy(struct batch *batch);
 size_t engine_fill(struct engine *engine, struct batch *batch);
 
 /* Takes the next tick of each of these detectors, at most the batch's capacity, into an empty batch: of
- * a replay that steps those together that stepped together. 0 or -ENOMEM, and the batch lacks some. */
+ * a replay that steps those together that stepped together, and gives them the seats that they took then
+ * (engine_seats_taken; empty: none is known). 0 or -ENOMEM, and the batch lacks some. */
 int engine_fill_again(struct engine *engine, struct batch *batch, struct detector *const *detectors,
-	size_t count);
+	size_t count, struct span seats);
+
+/* How the series of the batch that was filled last came by their seats in neighbourhoods, those that had none,
+ * as bytes for the database; valid until the next one is filled. */
+struct span engine_seats_taken(const struct engine *engine);
 
 /* Whether a detector is in a group: its forecasts depend on what steps together with it. */
 bool engine_is_grouped(const struct engine *engine, const struct detector *detector);
@@ -170,23 +175,25 @@ struct xlstm_model *engine_model(const struct engine *engine, const struct detec
 int engine_adopt(struct engine *engine, const struct detector *detector, struct xlstm_model *model);
 
 /*
- * What the members of groups know together, as bytes for the database: so many neighbourhoods, each of
- * engine_neighbourhood_size bytes. Loaded before the detectors are added, and the rows of the same
- * moment beside them, forecasts go on as if nothing had happened. Not while a batch is under way.
+ * What the members of groups know together, as bytes for the database: so many neighbourhoods, each with a
+ * number from 1 that stays the same and engine_neighbourhood_size bytes. Loaded before the detectors are added,
+ * and the rows of the same moment beside them, forecasts go on as if nothing had happened. Not while a batch is
+ * under way.
  *
  * engine_neighbourhood_load: 0, -ENOMEM, E_VERSION, E_CORRUPT, or E_MISMATCH if it belongs to another
- * layout of groups; nothing changed unless 0.
+ * layout of groups or its number is taken; nothing changed unless 0.
  */
 size_t engine_neighbourhoods(const struct engine *engine);
+uint32_t engine_neighbourhood_id(const struct engine *engine, size_t index);
 size_t engine_neighbourhood_size(const struct engine *engine, size_t index);
 void engine_neighbourhood_save(const struct engine *engine, size_t index, void *to);
-int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size);
+int engine_neighbourhood_load(struct engine *engine, uint32_t id, const void *from, size_t size);
 
 /*
  * A component is made of detectors and neighbourhoods that depend on each other: those of a
  * neighbourhood, and of the others that its members' other channels sit in. Taken at one moment, its
- * states go on exactly. While members come and go whole groups are one, if they are not too large, since
- * who sits where depends on all of a group. A component goes by the lowest id of its detectors.
+ * states go on exactly, with the seats that were taken since. Neighbourhoods that were one when it was saved last
+ * are of the same component. A component goes by the lowest id of its detectors.
  */
 
 /* 0: the detector sits nowhere. */
@@ -198,6 +205,9 @@ uint32_t engine_neighbourhood_component(struct engine *engine, size_t index);
 /* Whether members have come, gone or moved since the component was saved last; 0: the empty
  * neighbourhoods. */
 bool engine_component_changed(struct engine *engine, uint32_t component);
+
+/* A component that should be saved before long, since what was one neighbourhood has become many; 0: none. */
+uint32_t engine_large_component(struct engine *engine);
 
 /* The component has been saved as it is now; 0: the empty neighbourhoods. */
 void engine_component_saved(struct engine *engine, uint32_t component);

@@ -3,10 +3,13 @@
 #include "engine_private.h"
 #include "group_private.h"
 
-#include <string.h>
+/*
+ * A neighbourhood goes on by itself: by its members' ticks, and by the seats that are noted with them. Only where one
+ * becomes two, neither half can be had from the other's saved state, so until both are saved they go together.
+ */
 
-/* Neighbourhoods that a group may have to be one component while its members come and go. */
-#define WHOLE_MAX 4
+/* Halves that a neighbourhood may have become without being saved, before it is large. */
+#define HALVES_MAX 4
 
 /* The lowest of the member's id and what its neighbourhoods go by so far. */
 static uint32_t lowest(const struct engine *engine, const struct member *member) {
@@ -36,38 +39,28 @@ static bool lower(const struct engine *engine, const struct member *member, uint
 }
 
 /* Neighbourhoods that have a detector in common go by the same one. */
-static void join_by_members(struct engine *engine) {
-	bool lowered = true;
-	while (lowered) {
-		lowered = false;
-		for (size_t i = 0; i < engine->members_room; i++) {
-			const struct member *member = engine->members[i];
-			if (member && member->forecaster.layout->has_near)
-				lowered |= lower(engine, member, lowest(engine, member));
-		}
+static bool lower_by_members(const struct engine *engine) {
+	bool lowered = false;
+	for (size_t i = 0; i < engine->members_room; i++) {
+		const struct member *member = engine->members[i];
+		if (member && member->forecaster.layout->has_near)
+			lowered |= lower(engine, member, lowest(engine, member));
 	}
+	return lowered;
 }
 
-/* The lowest leader of a group; 0 if it has too many neighbourhoods. */
-static uint32_t leader_of_group(const struct engine *engine, const char *group) {
-	uint32_t least = 0, count = 0;
-	for (const struct hood *hood = engine->groups.first; hood; hood = hood->next) {
-		if (strcmp(hood->group, group) != 0)
+/* Those that were one when they were saved last do, too. */
+static bool lower_by_halves(const struct engine *engine) {
+	bool lowered = false;
+	for (struct hood *half = engine->groups.first; half; half = half->next) {
+		struct hood *whole = half->whole;
+		if (half->leader == whole->leader)
 			continue;
-		count++;
-		if (hood->leader && (least == 0 || hood->leader < least))
-			least = hood->leader;
+		bool below = whole->leader == 0 || (half->leader && half->leader < whole->leader);
+		half->leader = whole->leader = below ? half->leader : whole->leader;
+		lowered = true;
 	}
-	return count <= WHOLE_MAX ? least : 0;
-}
-
-static void join_changed_groups(struct engine *engine) {
-	for (const struct hood *changed = engine->groups.first; changed; changed = changed->next) {
-		uint32_t leader = changed->changed ? leader_of_group(engine, changed->group) : 0;
-		for (struct hood *hood = engine->groups.first; hood && leader; hood = hood->next)
-			if (strcmp(hood->group, changed->group) == 0)
-				hood->leader = leader;
-	}
+	return lowered;
 }
 
 static void find_components(struct engine *engine) {
@@ -75,8 +68,11 @@ static void find_components(struct engine *engine) {
 		return;
 	for (struct hood *hood = engine->groups.first; hood; hood = hood->next)
 		hood->leader = 0;
-	join_by_members(engine);
-	join_changed_groups(engine);
+	bool lowered = true;
+	while (lowered) {
+		lowered = lower_by_members(engine);
+		lowered |= lower_by_halves(engine);
+	}
 	engine->labelled = engine->groups.changes;
 }
 
@@ -107,10 +103,23 @@ bool engine_component_changed(struct engine *engine, uint32_t component) {
 	return false;
 }
 
+uint32_t engine_large_component(struct engine *engine) {
+	const struct hood *hood = engine->groups.halves > HALVES_MAX ? engine->groups.first : NULL;
+	while (hood && hood->halves <= HALVES_MAX)
+		hood = hood->next;
+	if (hood)
+		find_components(engine);
+	return hood ? hood->leader : 0;
+}
+
 void engine_component_saved(struct engine *engine, uint32_t component) {
-	for (struct hood *hood = engine->groups.first; hood; hood = hood->next)
-		if (hood->leader == component && hood->changed) {
-			hood->changed = false;
-			engine->groups.changes++;
-		}
+	for (struct hood *hood = engine->groups.first; hood; hood = hood->next) {
+		if (hood->leader != component || !hood->changed)
+			continue;
+		engine->groups.halves -= hood->halves;
+		engine->groups.changes++;
+		hood->changed = false;
+		hood->whole = hood;
+		hood->halves = 0;
+	}
 }

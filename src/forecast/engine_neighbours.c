@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Where others find the network's state of a series. */
 static int show_state(struct engine *engine, uint32_t series, const void *state) {
@@ -64,15 +65,38 @@ struct group_key member_key(const struct member *member, uint32_t channel) {
 		.horizon = member->forecaster.layout->horizon };
 }
 
+/* The seat that a series took once; false if none was noted. */
+static bool find_taken(struct span seats, uint32_t series, struct seat_taken *ret_taken) {
+	for (size_t at = 0; at + sizeof(*ret_taken) <= seats.length; at += sizeof(*ret_taken)) {
+		memcpy(ret_taken, seats.data + at, sizeof(*ret_taken));
+		if (ret_taken->series == series)
+			return true;
+	}
+	return false;
+}
+
+/* Where it was then may be another place than where it is now. */
+static void seat_again(struct engine *engine, struct member *member, const struct group_key *key,
+	const struct seat_taken *taken) {
+	(void)groups_join_again(&engine->groups, key, taken);
+	member->moved |= !place_equal(&taken->place, &member->place);
+	engine->unsettled |= member->moved;
+}
+
 /* A series takes its seat with its first tick. */
-static void seat_item(struct engine *engine, const struct batch_item *item) {
-	const struct member *member = engine_member(engine, item->detector);
+static void seat_item(struct engine *engine, const struct batch_item *item, struct span seats) {
+	struct member *member = engine_member(engine, item->detector);
 	const struct forecaster *forecaster = &item->forecaster;
 	for (uint32_t c = 0; c < forecaster->channels; c++) {
+		uint32_t series = series_of(item->detector, c);
 		struct group_key key = member_key(member, c);
-		if (forecaster->rows[c] && tick_includes(&item->tick, c))
-			(void)groups_join(&engine->groups, &key, series_of(item->detector, c),
-				&member->place);
+		struct seat_taken taken;
+		if (!forecaster->rows[c] || !tick_includes(&item->tick, c))
+			continue;
+		if (find_taken(seats, series, &taken))
+			seat_again(engine, member, &key, &taken);
+		else
+			(void)groups_join(&engine->groups, &key, series, &member->place);
 	}
 }
 
@@ -82,16 +106,21 @@ static void find_seats(const struct engine *engine, struct batch_item *item) {
 			groups_seat(&engine->groups, series_of(item->detector, c));
 }
 
-void engine_seat_batch(struct engine *engine, struct batch *batch) {
+void engine_seat_batch(struct engine *engine, struct batch *batch, struct span seats) {
+	groups_forget_taken(&engine->groups);
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct batch_item *item = &batch->items[batch->places[i].item];
 		if (item->forecaster.layout->has_near)
-			seat_item(engine, item);
+			seat_item(engine, item, seats);
 	}
 	groups_note_links(&engine->groups);
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->items[i].forecaster.layout->has_near)
 			find_seats(engine, &batch->items[i]);
+}
+
+struct span engine_seats_taken(const struct engine *engine) {
+	return groups_taken(&engine->groups);
 }
 
 bool engine_is_grouped(const struct engine *engine, const struct detector *detector) {
@@ -119,6 +148,10 @@ size_t engine_neighbourhoods(const struct engine *engine) {
 	return groups_count(&engine->groups);
 }
 
+uint32_t engine_neighbourhood_id(const struct engine *engine, size_t index) {
+	return groups_id(&engine->groups, index);
+}
+
 size_t engine_neighbourhood_size(const struct engine *engine, size_t index) {
 	return groups_size(&engine->groups, index);
 }
@@ -127,8 +160,8 @@ void engine_neighbourhood_save(const struct engine *engine, size_t index, void *
 	groups_save(&engine->groups, index, to);
 }
 
-int engine_neighbourhood_load(struct engine *engine, const void *from, size_t size) {
-	return groups_load(&engine->groups, from, size);
+int engine_neighbourhood_load(struct engine *engine, uint32_t id, const void *from, size_t size) {
+	return groups_load(&engine->groups, id, from, size);
 }
 
 static double distance_between(const struct engine *engine, uint32_t a, uint32_t b) {

@@ -69,9 +69,9 @@ bool engine_fits(const struct engine *engine, const struct xlstm_model *model);
 /* --- engine_neighbours.c */
 
 /* Gives the series of a batch that are new in their group a seat, in the order of the detectors' ids, so
- * that it does not matter who came first, and notes where all of them sit. One that finds no memory goes on
- * alone and tries again with its next tick. */
-void engine_seat_batch(struct engine *engine, struct batch *batch);
+ * that it does not matter who came first, or those that they took once (engine_seats_taken), and notes where all
+ * of them sit. One that finds no memory goes on alone and tries again with its next tick. */
+void engine_seat_batch(struct engine *engine, struct batch *batch, struct span seats);
 /* Lets others find the network's states of series that are new in groups. 0 or -ENOMEM, and some are not
  * found yet. */
 int engine_show_states(struct engine *engine);

@@ -165,7 +165,8 @@ static void load(struct bed *bed, const struct text *state) {
 	size_t before = engine_neighbourhoods(bed->engine);
 	struct text again = { 0 };
 
-	int r = engine_neighbourhood_load(bed->engine, state->data, state->length);
+	uint32_t id = (uint32_t)before + 1;
+	int r = engine_neighbourhood_load(bed->engine, id, state->data, state->length);
 	FUZZ_ASSERT(r == 0 || r == E_CORRUPT || r == E_VERSION || r == E_MISMATCH);
 	FUZZ_ASSERT(engine_neighbourhoods(bed->engine) == before + (r == 0));
 	if (r == 0) {
@@ -175,8 +176,8 @@ static void load(struct bed *bed, const struct text *state) {
 		size_t begin = pieces[HEADING].begin;
 		FUZZ_ASSERT(
 			memcmp(again.data + begin, state->data + begin, again.length - begin) == 0);
-		FUZZ_ASSERT(!has_members(&again) ||
-			    engine_neighbourhood_load(bed->engine, again.data, again.length) < 0);
+		FUZZ_ASSERT(!has_members(&again) || engine_neighbourhood_load(bed->engine, id + 1,
+							    again.data, again.length) < 0);
 	}
 	text_finish(&again);
 }
@@ -193,7 +194,9 @@ static void live_on(struct bed *bed) {
 	bed_init(&next);
 	for (size_t i = 0; i < engine_neighbourhoods(bed->engine); i++) {
 		bed_save(bed, i, &state);
-		FUZZ_ASSERT(engine_neighbourhood_load(next.engine, state.data, state.length) == 0);
+		FUZZ_ASSERT(engine_neighbourhood_load(next.engine,
+				    engine_neighbourhood_id(bed->engine, i), state.data,
+				    state.length) == 0);
 	}
 	bed_finish(&next);
 	text_finish(&state);
@@ -208,8 +211,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	learn_once();
 	bed_init(&bed);
 	if (options & STRANGER)
-		FUZZ_ASSERT(
-			engine_neighbourhood_load(bed.engine, learned.data, learned.length) == 0);
+		FUZZ_ASSERT(engine_neighbourhood_load(
+				    bed.engine, 1, learned.data, learned.length) == 0);
 	make_state(&state, options & RAW, input);
 	load(&bed, &state);
 	bed_add(&bed, MEMBERS);

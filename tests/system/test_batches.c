@@ -14,8 +14,8 @@
 
 /*
  * Detectors of a group whose messages come as they come: who steps together with whom is chance. After
- * a kill the same ones must step together again, so that every forecast that had been stored is made once
- * more, bit for bit.
+ * a kill the same ones must step together again, in the same neighbourhoods, so that every forecast that had been
+ * stored is made once more, bit for bit.
  *
  *   test_batches [KILLS [SEED]]
  */
@@ -25,6 +25,14 @@
 	"[forecast]\nmodel = " MODELS "/base-2.safetensors\n"                                      \
 	"[source road]\ntopic = road/{detector}\nformat = json\nstep = 60s\nhorizon = 4\n"         \
 	"group = road\n"
+
+/* Without the network, so that there may be more of them. */
+#define CROWD_CONFIG                                                                               \
+	"[store]\nstate_interval = 2s\ncommit_interval = 20ms\n"                                   \
+	"[forecast]\nmodel = none\nexperts = persistence, neighbours\n"                            \
+	"[limits]\nbatch = 64\n"                                                                   \
+	"[source road]\ntopic = road\nformat = json\ndetector = {id}\nstep = 60s\nhorizon = 1\n"   \
+	"group = road\nposition = lat, lon\n"
 
 /* Whole minutes. */
 #define BEGIN 1700000040
@@ -38,6 +46,14 @@
 /* The longest pause between two messages, microseconds, and before a kill, milliseconds. */
 #define PAUSE_US 1500
 #define KILL_MS  300
+
+/* The crowd: how many there are in the end, how many are new in each minute, and how many tell something in one
+ * message; lives, and minutes of one. */
+#define CROWD         1500
+#define CROWD_NEW     40
+#define CROWD_MESSAGE 40
+#define CROWD_LIVES   4
+#define CROWD_MINUTES 11
 
 static unsigned kills = 8, seed = 1;
 
@@ -134,14 +150,87 @@ static void who_stepped_together_steps_together_again(void **state) {
 	assert_true(process_query_number(&process, "SELECT count(*) FROM neighbours") > 0);
 }
 
+static int start_crowd(void **state) {
+	(void)state;
+	scene_open(CROWD_CONFIG);
+	peer_subscribe(&peer, "xlstm/main/response/#", 1);
+	return 0;
+}
+
+/* They stand all over a square. */
+static void say_together(unsigned minute, unsigned first) {
+	static char text[128 * CROWD_MESSAGE];
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(to);
+	for (unsigned member = first; member < first + CROWD_MESSAGE; member++)
+		fprintf(to, "%c{\"id\":\"m%u\",\"time\":%u,\"speed\":%.6f,\"lat\":%u,\"lon\":%u}",
+			member == first ? '[' : ',', member, BEGIN + 60 * minute,
+			value_at(minute, member % 20), member * 37 % 80, member * 59 % 170);
+	fputc(']', to);
+	assert_int_equal(fclose(to), 0);
+	publish_text(&peer, "road", text);
+}
+
+static void feed_crowd(unsigned minute) {
+	unsigned members = CROWD_NEW * (minute + 1);
+
+	for (unsigned at = 0; at < members && at < CROWD; at += CROWD_MESSAGE) {
+		say_together(minute, at);
+		usleep(chance(10 * PAUSE_US));
+	}
+}
+
+/* Seats that were taken after something of the group had been saved. */
+#define SEATED                                                                                     \
+	"SELECT count(*) FROM before.batch WHERE length(seats)>0 AND sequence>"                    \
+	"(SELECT min(sequence) FROM before.state)"
+
+/* Moments at which parts of the group were saved. */
+#define MOMENTS "SELECT count(DISTINCT sequence) FROM before.state"
+
+static void who_joins_a_large_group_sits_there_again(void **state) {
+	double seated = 0, moments = 0;
+	unsigned minute = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < CROWD_LIVES; i++) {
+		process_start(&process);
+		await_subscribed(&peer);
+		for (unsigned end = minute + CROWD_MINUTES; minute < end; minute++)
+			feed_crowd(minute);
+		usleep(1000 * chance(KILL_MS));
+		process_kill(&process);
+		keep_database();
+
+		process_start(&process);
+		assert_false(process_logged(&process, "can't be used"));
+		process_stop(&process);
+		seated += ask_before(SEATED);
+		moments = fmax(moments, ask_before(MOMENTS));
+		assert_true(ask_before("SELECT count(*) FROM before.forecast") > 0);
+		assert_int_equal(ask_before(CHANGED), 0);
+	}
+	double hoods = process_query_number(&process, "SELECT count(*) FROM neighbourhood");
+	print_message("%g neighbourhoods, saved at up to %g moments, %g batches with seats that"
+		      " were taken again\n",
+		hoods, moments, seated);
+	assert_true(hoods > 4);
+	assert_true(moments > 1);
+	assert_true(seated > 0);
+}
+
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_stepped_together_steps_together_again),
+		cmocka_unit_test_setup_teardown(
+			who_stepped_together_steps_together_again, start, scene_close),
+		cmocka_unit_test_setup_teardown(
+			who_joins_a_large_group_sits_there_again, start_crowd, scene_close),
 	};
 
 	if (argc > 1)
 		kills = (unsigned)strtoul(argv[1], NULL, 10);
 	if (argc > 2)
 		seed = (unsigned)strtoul(argv[2], NULL, 10);
-	return cmocka_run_group_tests(tests, start, scene_close);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ void groups_finish(struct groups *groups) {
 	}
 	links_finish(&groups->links);
 	free(groups->seats);
+	free(groups->taken);
 	*groups = (struct groups){ 0 };
 }
 
@@ -61,17 +62,33 @@ static int lay_out(uint32_t room, uint32_t horizon, void **ret_bytes, size_t *re
 	return 0;
 }
 
-/* At the end, so that its index among all stays the same. */
-static void append(struct groups *groups, struct hood *hood) {
-	struct hood **last = &groups->first;
-	while (*last)
-		last = &(*last)->next;
-	*last = hood;
+static struct hood *find_hood(const struct groups *groups, uint32_t id) {
+	struct hood *hood = groups->first;
+	while (hood && hood->id != id)
+		hood = hood->next;
+	return hood;
+}
+
+static uint32_t next_id(const struct groups *groups) {
+	uint32_t last = 0;
+	for (const struct hood *hood = groups->first; hood; hood = hood->next)
+		last = hood->id;
+	return last + 1;
+}
+
+static void insert(struct groups *groups, struct hood *hood, uint32_t id) {
+	struct hood **at = &groups->first;
+	while (*at && (*at)->id < id)
+		at = &(*at)->next;
+	hood->id = id;
+	hood->whole = hood;
+	hood->next = *at;
+	*at = hood;
 	groups->memory += hood->size;
 }
 
-static int add_hood(
-	struct groups *groups, const struct group_key *key, uint32_t room, struct hood **ret_hood) {
+static int add_hood(struct groups *groups, const struct group_key *key, uint32_t id, uint32_t room,
+	struct hood **ret_hood) {
 	struct hood *hood = calloc(1, sizeof(*hood));
 	if (!hood)
 		return -ENOMEM;
@@ -83,7 +100,7 @@ static int add_hood(
 	neighbourhood_open(&hood->open, hood->bytes);
 	memcpy(hood->group, key->group.data, key->group.length);
 	memcpy(hood->channel, key->channel.data, key->channel.length);
-	append(groups, hood);
+	insert(groups, hood, id);
 	*ret_hood = hood;
 	return 0;
 }
@@ -128,14 +145,23 @@ static void leave(struct hood *hood, uint32_t seat) {
 	neighbourhood_leave(&hood->open, seat);
 }
 
+/* Both have to be saved together. */
+static void note_split(struct groups *groups, struct hood *hood, struct hood *other) {
+	other->whole = hood->whole;
+	other->whole->halves++;
+	groups->halves++;
+	note_change(groups, hood);
+	note_change(groups, other);
+}
+
 /* Half of the members go to a neighbourhood of their own, which begins with what they have learned
  * so far. */
-static int split(struct groups *groups, struct hood *hood) {
+static int split(struct groups *groups, struct hood *hood, uint32_t id, struct hood **ret_other) {
 	struct group_key key = { span_text(hood->group), span_text(hood->channel),
 		hood->open.head->horizon };
 	bool leaves[NEIGHBOURHOOD_MAX];
 	struct hood *other;
-	int r = add_hood(groups, &key, hood->open.head->room, &other);
+	int r = add_hood(groups, &key, id, hood->open.head->room, &other);
 	if (r < 0)
 		return r;
 
@@ -143,14 +169,14 @@ static int split(struct groups *groups, struct hood *hood) {
 	other->sum = hood->sum;
 	other->placed = hood->placed;
 	partition_choose(&hood->open, leaves);
-	note_change(groups, hood);
-	note_change(groups, other);
+	note_split(groups, hood, other);
 	for (uint32_t i = 0; i < hood->open.head->count; i++) {
 		uint32_t series = hood->open.seats[i].series;
 		leave(leaves[i] ? hood : other, i);
 		if (leaves[i] && series)
 			groups->seats[series].hood = &other->open;
 	}
+	*ret_other = other;
 	return 0;
 }
 
@@ -182,22 +208,50 @@ static struct hood *closest(
 	return best;
 }
 
-/* A neighbourhood of the group with a free seat. */
-static int find_room(struct groups *groups, const struct group_key *key, const struct place *place,
-	struct hood **ret_hood) {
-	struct hood *hood = closest(groups, key, place);
-	int r = 0;
+static bool must_split(const struct hood *hood) {
+	return neighbourhood_is_full(&hood->open) && hood->open.head->room == NEIGHBOURHOOD_MAX;
+}
+
+/* Where a series belongs, by what the group looks like now. */
+static struct seat_taken choose_seat(const struct groups *groups, const struct group_key *key,
+	uint32_t series, const struct place *place) {
+	const struct hood *hood = closest(groups, key, place);
+	uint32_t next = next_id(groups);
+	return (struct seat_taken){ .series = series,
+		.neighbourhood = hood ? hood->id : next,
+		.half = hood && must_split(hood) ? next : 0,
+		.place = *place };
+}
+
+/* Whether a seat that was noted once can be taken like this. */
+static bool is_possible(
+	const struct groups *groups, const struct group_key *key, const struct seat_taken *taken) {
+	const struct hood *hood = find_hood(groups, taken->neighbourhood);
 	if (!hood)
-		return add_hood(groups, key, ROOM_FIRST, ret_hood);
-	bool full = neighbourhood_is_full(&hood->open);
-	if (full && hood->open.head->room < NEIGHBOURHOOD_MAX) {
-		r = grow(groups, hood);
-	} else if (full) {
-		r = split(groups, hood);
-		hood = closest(groups, key, place);
-	}
-	*ret_hood = hood;
+		return taken->neighbourhood > 0;
+	bool splits = must_split(hood);
+	return matches(hood, key) &&
+	       (!splits || (taken->half > 0 && !find_hood(groups, taken->half)));
+}
+
+/* The half of a full neighbourhood that is closer. */
+static int split_for(struct groups *groups, const struct seat_taken *taken, struct hood **hood) {
+	struct hood *other;
+	int r = split(groups, *hood, taken->half, &other);
+	if (r == 0 && distance_to(other, &taken->place) < distance_to(*hood, &taken->place))
+		*hood = other;
 	return r;
+}
+
+/* The neighbourhood, with a free seat. */
+static int find_room(struct groups *groups, const struct group_key *key,
+	const struct seat_taken *taken, struct hood **ret_hood) {
+	*ret_hood = find_hood(groups, taken->neighbourhood);
+	if (!*ret_hood)
+		return add_hood(groups, key, taken->neighbourhood, ROOM_FIRST, ret_hood);
+	if (must_split(*ret_hood))
+		return split_for(groups, taken, ret_hood);
+	return neighbourhood_is_full(&(*ret_hood)->open) ? grow(groups, *ret_hood) : 0;
 }
 
 static int reserve_seat(struct groups *groups, uint32_t series) {
@@ -240,25 +294,69 @@ struct near_seat groups_seat(const struct groups *groups, uint32_t series) {
 	return series < groups->seats_room ? groups->seats[series] : (struct near_seat){ 0 };
 }
 
-int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
-	const struct place *place) {
+static int reserve_taken(struct groups *groups) {
+	if (groups->taken_count < groups->taken_room)
+		return 0;
+	size_t room = 2 * groups->taken_room + 1;
+	struct seat_taken *taken = realloc(groups->taken, room * sizeof(*taken));
+	if (!taken)
+		return -ENOMEM;
+	groups->taken = taken;
+	groups->taken_room = room;
+	return 0;
+}
+
+struct span groups_taken(const struct groups *groups) {
+	return span_of(groups->taken, groups->taken_count * sizeof(*groups->taken));
+}
+
+void groups_forget_taken(struct groups *groups) {
+	groups->taken_count = 0;
+}
+
+/* Gives a series that sits nowhere its seat, and notes it. */
+static int take_seat(
+	struct groups *groups, const struct group_key *key, const struct seat_taken *taken) {
+	struct near_seat *seat = &groups->seats[taken->series];
 	struct hood *hood;
-	int r = reserve_seat(groups, series);
+	int r = reserve_taken(groups);
+	if (r == 0)
+		r = find_room(groups, key, taken, &hood);
 	if (r < 0)
 		return r;
-	struct near_seat *seat = &groups->seats[series];
-	if (seat->hood && !matches(hood_of(seat), key))
-		groups_leave(groups, series);
-	if (!seat->hood) {
-		r = find_room(groups, key, place, &hood);
-		if (r < 0)
-			return r;
-		seat->hood = &hood->open;
-		seat->seat = neighbourhood_sit(&hood->open, series);
-		note_change(groups, hood);
-		set_place(seat, place);
-	}
+	seat->hood = &hood->open;
+	seat->seat = neighbourhood_sit(&hood->open, taken->series);
+	note_change(groups, hood);
+	set_place(seat, &taken->place);
+	groups->taken[groups->taken_count++] = *taken;
 	return 0;
+}
+
+/* Makes sure that a series can have a seat among those; whether it has one. */
+static int is_seated(struct groups *groups, const struct group_key *key, uint32_t series) {
+	int r = reserve_seat(groups, series);
+	if (r == 0 && groups->seats[series].hood && !matches(hood_of(&groups->seats[series]), key))
+		groups_leave(groups, series);
+	return r < 0 ? r : groups->seats[series].hood != NULL;
+}
+
+int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
+	const struct place *place) {
+	int seated = is_seated(groups, key, series);
+	if (seated)
+		return seated < 0 ? seated : 0;
+	struct seat_taken taken = choose_seat(groups, key, series, place);
+	return take_seat(groups, key, &taken);
+}
+
+int groups_join_again(
+	struct groups *groups, const struct group_key *key, const struct seat_taken *taken) {
+	int seated = is_seated(groups, key, taken->series);
+	if (seated)
+		return seated < 0 ? seated : 0;
+	return is_possible(groups, key, taken)
+		       ? take_seat(groups, key, taken)
+		       : groups_join(groups, key, taken->series, &taken->place);
 }
 
 int groups_move(struct groups *groups, const struct group_key *key, uint32_t series,
@@ -319,6 +417,11 @@ size_t groups_count(const struct groups *groups) {
 	return count;
 }
 
+uint32_t groups_id(const struct groups *groups, size_t index) {
+	const struct hood *hood = hood_at(groups, index);
+	return hood ? hood->id : 0;
+}
+
 size_t groups_size(const struct groups *groups, size_t index) {
 	const struct hood *hood = hood_at(groups, index);
 	return hood ? sizeof(struct state_header) + hood->size : 0;
@@ -376,9 +479,9 @@ static int take_seats(struct groups *groups, struct hood *loaded) {
 	return 0;
 }
 
-int groups_load(struct groups *groups, const void *from, size_t size) {
+int groups_load(struct groups *groups, uint32_t id, const void *from, size_t size) {
 	struct state_header header;
-	int r = read_header(&header, from, size);
+	int r = find_hood(groups, id) ? E_MISMATCH : read_header(&header, from, size);
 	if (r < 0)
 		return r;
 	struct hood *hood = calloc(1, sizeof(*hood));
@@ -403,7 +506,7 @@ int groups_load(struct groups *groups, const void *from, size_t size) {
 		drop(hood);
 		return r;
 	}
-	append(groups, hood);
+	insert(groups, hood, id);
 	groups->changes++;
 	return 0;
 }

@@ -157,7 +157,9 @@ static void hand_over(struct road *road, struct engine *to) {
 		size_t size = engine_neighbourhood_size(road->engine, i);
 		void *bytes = malloc(size);
 		engine_neighbourhood_save(road->engine, i, bytes);
-		assert_int_equal(engine_neighbourhood_load(to, bytes, size), 0);
+		assert_int_equal(engine_neighbourhood_load(
+					 to, engine_neighbourhood_id(road->engine, i), bytes, size),
+			0);
 		free(bytes);
 	}
 	for (int d = 0; d < MEMBERS; d++) {

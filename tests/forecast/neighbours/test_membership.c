@@ -14,7 +14,9 @@ static void hand_over(struct bed *bed, struct engine *to) {
 		size_t size = engine_neighbourhood_size(bed->engine, i);
 		void *bytes = malloc(size);
 		engine_neighbourhood_save(bed->engine, i, bytes);
-		assert_int_equal(engine_neighbourhood_load(to, bytes, size), 0);
+		assert_int_equal(engine_neighbourhood_load(
+					 to, engine_neighbourhood_id(bed->engine, i), bytes, size),
+			0);
 		free(bytes);
 	}
 	struct forecast_options options = road_options("road", HORIZON);
@@ -62,20 +64,20 @@ static void damaged_neighbourhoods_are_refused(void **state) {
 	size_t size = engine_neighbourhood_size(bed->engine, 0);
 	unsigned char *bytes = malloc(size);
 	engine_neighbourhood_save(bed->engine, 0, bytes);
-	assert_int_equal(engine_neighbourhood_load(bed->engine, bytes, size), E_MISMATCH);
+	assert_int_equal(engine_neighbourhood_load(bed->engine, 2, bytes, size), E_MISMATCH);
 
 	struct engine_options options = { 0 };
 	struct engine *fresh;
 	assert_int_equal(engine_create(&fresh, &options), 0);
-	assert_int_equal(engine_neighbourhood_load(fresh, bytes, size - 1), E_CORRUPT);
-	assert_int_equal(engine_neighbourhood_load(fresh, bytes, 7), E_CORRUPT);
+	assert_int_equal(engine_neighbourhood_load(fresh, 1, bytes, size - 1), E_CORRUPT);
+	assert_int_equal(engine_neighbourhood_load(fresh, 1, bytes, 7), E_CORRUPT);
 	bytes[size / 2] ^= 1;
-	assert_int_equal(engine_neighbourhood_load(fresh, bytes, size), E_CORRUPT);
+	assert_int_equal(engine_neighbourhood_load(fresh, 1, bytes, size), E_CORRUPT);
 	bytes[size / 2] ^= 1;
 	bytes[4]++;
-	assert_int_equal(engine_neighbourhood_load(fresh, bytes, size), E_VERSION);
+	assert_int_equal(engine_neighbourhood_load(fresh, 1, bytes, size), E_VERSION);
 	bytes[4]--;
-	assert_int_equal(engine_neighbourhood_load(fresh, bytes, size), 0);
+	assert_int_equal(engine_neighbourhood_load(fresh, 1, bytes, size), 0);
 	engine_destroy(fresh);
 	free(bytes);
 	bed_close(bed);
@@ -183,7 +185,7 @@ static void those_that_stepped_together_can_step_again(void **state) {
 		detector_put(bed->detectors[d], 0, STEP_MS, d, &arrival);
 	}
 	struct detector *some[] = { bed->detectors[4], bed->detectors[1] };
-	assert_int_equal(engine_fill_again(bed->engine, bed->batch, some, 2), 0);
+	assert_int_equal(engine_fill_again(bed->engine, bed->batch, some, 2, SPAN_EMPTY), 0);
 	assert_int_equal(engine_grouped(bed->batch, ids), 2);
 	assert_int_equal(ids[0], detector_id(bed->detectors[1]));
 	assert_int_equal(ids[1], detector_id(bed->detectors[4]));
@@ -201,7 +203,8 @@ static void detectors_without_a_group_are_not_noted(void **state) {
 	bed_open(bed, "");
 	struct arrival arrival = { .now_ms = TIME_NONE, .message = 1 };
 	detector_put(bed->detectors[0], 0, STEP_MS, 1, &arrival);
-	assert_int_equal(engine_fill_again(bed->engine, bed->batch, bed->detectors, 1), 0);
+	assert_int_equal(
+		engine_fill_again(bed->engine, bed->batch, bed->detectors, 1, SPAN_EMPTY), 0);
 	assert_int_equal(engine_grouped(bed->batch, ids), 0);
 	assert_false(engine_is_grouped(bed->engine, bed->detectors[0]));
 	assert_int_equal(engine_component(bed->engine, bed->detectors[0]), 0);
@@ -279,8 +282,7 @@ static void save_components(struct engine *engine, struct detector **detectors, 
 		engine_component_saved(engine, detector_id(detectors[d]));
 }
 
-/* While members come a group is saved whole; afterwards each neighbourhood can be by itself. A group
- * that is too large is never whole. */
+/* What was one neighbourhood is saved together; afterwards each can be by itself, whoever comes and goes. */
 static void components_are_what_depends_on_each_other(void **state) {
 	struct detector *detectors[MANY];
 	struct registry *registry;
@@ -288,15 +290,19 @@ static void components_are_what_depends_on_each_other(void **state) {
 	(void)state;
 	crowd(300, &registry, &engine, detectors);
 	assert_int_equal(components_of(engine, detectors, 300), 1);
+	assert_int_equal(engine_large_component(engine), 0);
 	save_components(engine, detectors, 300);
 	assert_int_equal(components_of(engine, detectors, 300), 2);
 	engine_remove(engine, detectors[0]);
-	assert_int_equal(components_of(engine, detectors + 1, 299), 1);
+	assert_int_equal(components_of(engine, detectors + 1, 299), 2);
 	engine_destroy(engine);
 	registry_destroy(registry);
 
 	crowd(MANY, &registry, &engine, detectors);
-	assert_true(components_of(engine, detectors, MANY) > 4);
+	assert_int_equal(components_of(engine, detectors, MANY), 1);
+	assert_int_equal(engine_large_component(engine), detector_id(detectors[0]));
+	save_components(engine, detectors, MANY);
+	assert_int_equal(engine_large_component(engine), 0);
 	assert_int_equal(components_of(engine, detectors, MANY), engine_neighbourhoods(engine));
 	engine_destroy(engine);
 	registry_destroy(registry);

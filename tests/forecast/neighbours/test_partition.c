@@ -58,6 +58,40 @@ static void those_who_are_close_sit_together(void **state) {
 	groups_finish(&groups);
 }
 
+static void join_at(struct groups *groups, uint32_t series, double x) {
+	struct place place = place_on_plane(x, 0);
+	assert_int_equal(join(groups, "road", HORIZON, series, &place), 0);
+}
+
+/* A full neighbourhood on both sides of another one that is full, too: once it is split, the one in between is closer
+ * to who comes than either half. */
+static void who_comes_sits_in_a_half_of_what_was_full(void **state) {
+	(void)state;
+	struct groups groups = { 0 };
+	struct group_key key = { SPAN("road"), SPAN("speed"), HORIZON };
+	double far = 1e5;
+	for (uint32_t i = 0; i < NEIGHBOURHOOD_MAX; i++)
+		join_at(&groups, i + 1, i % 2 ? far : i % 4 ? 1000 : -1000);
+	for (uint32_t i = NEIGHBOURHOOD_MAX; i < 2 * NEIGHBOURHOOD_MAX; i++)
+		join_at(&groups, i + 1, i % 2 ? far : i % 4 ? 1000 : -1000);
+	for (; far > 100; far *= 0.6)
+		for (uint32_t i = 1; i < 2 * NEIGHBOURHOOD_MAX; i += 2) {
+			struct place place = place_on_plane(0.6 * far, 0);
+			assert_int_equal(groups_move(&groups, &key, i + 1, &place), 0);
+		}
+	struct neighbourhood *between = groups_seat(&groups, 2).hood;
+	assert_int_equal(groups_count(&groups), 2);
+	assert_true(neighbourhood_is_full(between));
+	assert_true(neighbourhood_is_full(groups_seat(&groups, 1).hood));
+
+	join_at(&groups, 2 * NEIGHBOURHOOD_MAX + 1, 0.45 * far);
+	struct near_seat seat = groups_seat(&groups, 2 * NEIGHBOURHOOD_MAX + 1);
+	assert_int_equal(groups_count(&groups), 3);
+	assert_ptr_not_equal(seat.hood, between);
+	assert_in_range(seat.seat, 0, NEIGHBOURHOOD_MAX - 1);
+	groups_finish(&groups);
+}
+
 /* One moves from its town to the other one, and within that. */
 static void who_moves_sits_where_it_belongs(void **state) {
 	(void)state;
@@ -144,6 +178,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distances_are_those_on_the_globe),
 		cmocka_unit_test(those_who_are_close_sit_together),
+		cmocka_unit_test(who_comes_sits_in_a_half_of_what_was_full),
 		cmocka_unit_test(who_moves_sits_where_it_belongs),
 		cmocka_unit_test(those_who_move_together_stay_together),
 		cmocka_unit_test(who_leaves_makes_room),
