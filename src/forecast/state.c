@@ -63,11 +63,12 @@ static bool keeps_to_itself(
 	read_part(&head, sizeof(head), 0, bytes, length);
 	if (head.history.next >= layout->history_length || head.history.ticks > TICKS_MAX)
 		return false;
-	for (int slot = 0; slot < SEASONAL_SLOTS; slot++)
-		if (head.seasonal[slot].period > layout->season_room)
+	for (int slot = 0; slot < SEASONAL_SLOTS; slot++) {
+		uint32_t room = layout->profiles[slot] ? layout->season_room : 0;
+		if (head.seasonal[slot].period > layout->season_room ||
+			head.seasonal[slot].filled > room)
 			return false;
-	if (head.history.next >= layout->history_length)
-		return false;
+	}
 	if (layout->has_network)
 		read_part(&track, sizeof(track), layout->track, bytes, length);
 	return track.m1 <= layout->season_room && track.m2 <= layout->season_room;
