@@ -144,13 +144,23 @@ static void release_mail(struct app *app) {
 		app_note_input(app);
 }
 
-/* States may be saved only now, while no batch holds any; then the next batch leaves. */
+static void start_commit(struct app *app) {
+	app_note_floor(app);
+	release_mail(app);
+	writer_start(&app->writer, app->flush, app_now());
+	app->flush = false;
+}
+
+/* States may be saved only now, while no batch holds any; then the next batch leaves, which is to be noted: what is
+ * saved of a large component takes all the room of a journal. */
 static void start_step(struct app *app) {
 	if (!app->engine || lane_is_busy(&app->step_lane))
 		return;
 
 	app_settle(app);
 	app_save_due(app);
+	if (!writer_takes_readings(&app->writer))
+		start_commit(app);
 	size_t ticks = engine_fill(app->engine, app->step.batch);
 	app->counters.ticks += ticks;
 	if (ticks == 0)
@@ -173,8 +183,5 @@ void app_start_lanes(struct app *app) {
 	if (app->engine)
 		app_train(app);
 	publisher_start(&app->publisher);
-	app_note_floor(app);
-	release_mail(app);
-	writer_start(&app->writer, app->flush, app_now());
-	app->flush = false;
+	start_commit(app);
 }

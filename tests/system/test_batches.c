@@ -200,6 +200,7 @@ static void who_joins_a_large_group_sits_there_again(void **state) {
 		for (unsigned end = minute + CROWD_MINUTES; minute < end; minute++)
 			feed_crowd(minute);
 		usleep(1000 * chance(KILL_MS));
+		process_await_query(&process, "SELECT count(*)>0 FROM forecast", "1");
 		process_kill(&process);
 		keep_database();
 
