@@ -1,44 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "caught_log.h"
 #include "error.h"
 #include "refusals.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-/* Standard error goes to a file, so that the lines of the log can be counted. */
-static int kept_stderr;
-static FILE *log_file;
-
-static int catch_log(void **state) {
-	(void)state;
-	kept_stderr = dup(STDERR_FILENO);
-	log_file = tmpfile();
-	return log_file && dup2(fileno(log_file), STDERR_FILENO) >= 0 ? 0 : -1;
-}
-
-static int release_log(void **state) {
-	(void)state;
-	dup2(kept_stderr, STDERR_FILENO);
-	close(kept_stderr);
-	return fclose(log_file);
-}
-
-static int lines_logged(void) {
-	char line[2048];
-	int lines = 0;
-
-	rewind(log_file);
-	while (fgets(line, sizeof(line), log_file))
-		lines++;
-	return lines;
-}
 
 static void assert_written(const struct refusals *refusals, const char *expected) {
 	struct text text = { 0 };
@@ -72,19 +43,19 @@ static void errors_of_the_system_are_one_kind(void **state) {
 
 static void a_kind_is_told_once_a_minute_at_most(void **state) {
 	struct refusals refusals = { 0 };
-	int before = lines_logged();
+	int before = lines_logged("");
 
 	(void)state;
 	for (int64_t ms = 0; ms < 120000; ms += 100)
 		refusals_add(&refusals, E_LATE, 1, ms, SPAN("a/b"));
-	assert_int_equal(lines_logged() - before, 2);
+	assert_int_equal(lines_logged("") - before, 2);
 	refusals_add(&refusals, E_SYNTAX, 1, 119999, SPAN("a/b"));
-	assert_int_equal(lines_logged() - before, 3);
+	assert_int_equal(lines_logged("") - before, 3);
 }
 
 static void a_hostile_topic_does_not_break_the_log(void **state) {
 	struct refusals refusals = { 0 };
-	int before = lines_logged();
+	int before = lines_logged("");
 	char longest[65536];
 
 	(void)state;
@@ -92,7 +63,7 @@ static void a_hostile_topic_does_not_break_the_log(void **state) {
 	refusals_add(&refusals, E_LATE, 1, 0, SPAN("a\nb\nc"));
 	refusals_add(&refusals, E_SYNTAX, 1, 0, SPAN("\xff\xfe"));
 	refusals_add(&refusals, E_FORMAT, 1, 0, span_of(longest, sizeof(longest)));
-	assert_int_equal(lines_logged() - before, 3);
+	assert_int_equal(lines_logged("") - before, 3);
 }
 
 int main(void) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "caught_log.h"
 #include "troubles.h"
 
 #include <setjmp.h>
@@ -16,18 +17,20 @@
 static struct troubles troubles;
 static struct text text;
 
-static int begin(void **state) {
-	(void)state;
+static void start_anew(void) {
 	troubles = (struct troubles){ 0 };
 	troubles_turn(&troubles, NOW, CLOCK);
-	return 0;
+}
+
+static int begin(void **state) {
+	start_anew();
+	return catch_log(state);
 }
 
 static int end(void **state) {
-	(void)state;
 	text_finish(&text);
 	text = (struct text){ 0 };
-	return 0;
+	return release_log(state);
 }
 
 static void assert_written(
@@ -51,8 +54,9 @@ static void settle_at(int64_t after_ms) {
 
 static void there_are_none_at_first(void **state) {
 	(void)state;
-	settle_at(0);
+	settle_at(1000000);
 	assert_troubles("[]", "");
+	assert_string_equal(caught_log(), "");
 }
 
 static void what_is_met_says_what_and_since_when(void **state) {
@@ -77,6 +81,10 @@ static void it_goes_on_while_it_is_met(void **state) {
 		"overload");
 	settle_at(19001);
 	assert_troubles("[]", "");
+	settle_at(40000);
+	assert_string_equal(caught_log(),
+		"<4>trouble begins: overload: inbox full\n"
+		"<5>trouble is over after 19 s: overload; it cost 7 messages\n");
 }
 
 /* A connection that is back is no trouble any more; dropped messages are told for ten seconds, a step of the
@@ -95,8 +103,9 @@ static void each_kind_is_told_for_as_long_as_it_should(void **state) {
 		{ TROUBLE_CLOCK, 60000 },
 	};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		(void)begin(state);
+		start_anew();
 		troubles_meet(&troubles, kinds[i].which, "it", 0);
 		settle_at(kinds[i].hold_ms);
 		assert_true(troubles.states[kinds[i].which].is_on);
@@ -130,6 +139,16 @@ static void a_step_of_the_wall_clock_changes_no_duration(void **state) {
 		"broker");
 }
 
+/* No cost is told of a kind that has none. */
+static void an_end_is_told_once(void **state) {
+	(void)state;
+	troubles_meet(&troubles, TROUBLE_BROKER, "refused", 0);
+	settle_at(3000);
+	settle_at(6000);
+	assert_string_equal(caught_log(), "<4>trouble begins: broker: refused\n"
+					  "<5>trouble is over after 3 s: broker\n");
+}
+
 static void several_are_told_in_one_order(void **state) {
 	(void)state;
 	troubles_meet(&troubles, TROUBLE_CLOCK, "forward", 0);
@@ -138,7 +157,11 @@ static void several_are_told_in_one_order(void **state) {
 	settle_at(0);
 	assert_written(troubles_name, "broker, unstored, clock");
 	settle_at(1);
-	assert_written(troubles_name, "unstored, clock");
+	assert_troubles("[{\"name\":\"unstored\",\"what\":\"full\",\"since\":1700000000.25,"
+			"\"seconds\":0,\"rows\":1},"
+			"{\"name\":\"clock\",\"what\":\"forward\",\"since\":1700000000.25,"
+			"\"seconds\":0}]",
+		"unstored, clock");
 }
 
 /* What a broker or a disk says is a stranger's: it stays a string, and within its bounds. */
@@ -167,6 +190,7 @@ int main(void) {
 		TROUBLES_TEST(each_kind_is_told_for_as_long_as_it_should),
 		TROUBLES_TEST(one_that_comes_again_begins_anew),
 		TROUBLES_TEST(a_step_of_the_wall_clock_changes_no_duration),
+		TROUBLES_TEST(an_end_is_told_once),
 		TROUBLES_TEST(several_are_told_in_one_order),
 		TROUBLES_TEST(what_is_said_stays_in_its_place),
 	};
