@@ -222,7 +222,7 @@ static int load_states(struct recovery *recovery) {
 		pthread_join(thread, NULL);
 	else
 		engine_settle_memory(engine);
-	engine_settled(engine);
+	engine_end_deferral(engine);
 	return r;
 }
 

@@ -172,8 +172,8 @@ void engine_settle_memory(const struct engine *engine) {
 	row_store_settle(&engine->rows);
 }
 
-void engine_settled(struct engine *engine) {
-	row_store_settled(&engine->rows);
+void engine_end_deferral(struct engine *engine) {
+	row_store_end_deferral(&engine->rows);
 }
 
 static void due_append(struct engine *engine, struct member *member) {

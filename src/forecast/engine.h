@@ -55,10 +55,10 @@ int engine_add(
 
 /* A start that loads many states: memory of detectors that are added after engine_defer_memory comes when their
  * states are loaded, or by engine_settle_memory, the latest first, which may run on another thread meanwhile, while none
- * is added or removed. engine_settled says that it has ended. */
+ * is added or removed. engine_end_deferral says that it has ended. */
 void engine_defer_memory(struct engine *engine);
 void engine_settle_memory(const struct engine *engine);
-void engine_settled(struct engine *engine);
+void engine_end_deferral(struct engine *engine);
 
 /* Forgets a detector and its states. It must not be in a batch, and if it is in a group no batch may
  * be under way. */

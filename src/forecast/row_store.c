@@ -133,7 +133,7 @@ void row_store_settle(const struct row_store *store) {
 		touch(chunk->bytes, chunk->used);
 }
 
-void row_store_settled(struct row_store *store) {
+void row_store_end_deferral(struct row_store *store) {
 	store->deferred = false;
 }
 

@@ -24,11 +24,11 @@ struct row_store {
 void *row_store_take(struct row_store *store, size_t size);
 
 /* Pages of rows that are taken from now on come when they are written. row_store_settle has those come that have
- * not, the latest first. It may run on another thread, while rows are written but none is taken; row_store_settled
+ * not, the latest first. It may run on another thread, while rows are written but none is taken; row_store_end_deferral
  * ends this, and rows that are taken are all there again. */
 void row_store_defer(struct row_store *store);
 void row_store_settle(const struct row_store *store);
-void row_store_settled(struct row_store *store);
+void row_store_end_deferral(struct row_store *store);
 
 /* NULL is fine. */
 void row_store_give_back(struct row_store *store, void *row, size_t size);

@@ -111,7 +111,7 @@ static void what_is_deferred_comes_at_the_end_and_nothing_is_lost(void **state) 
 	memset(rows[5], 5, SIZE);
 	memset(rows[MANY - 2], 7, SIZE);
 	row_store_settle(&store);
-	row_store_settled(&store);
+	row_store_end_deferral(&store);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(pages_of(rows[i], SIZE), whole);
 	for (int i = 0; i < MANY; i++)
