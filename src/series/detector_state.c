@@ -223,7 +223,8 @@ static bool fits_together(const struct detector *detector) {
 		return false;
 	for (uint32_t i = 0; i < grid->channel_count; i++) {
 		const struct grid_channel *channel = &grid->channels[i];
-		if ((channel->number == PERIOD_NONE) != (channel->time_ms == TIME_NONE))
+		/* Times are forgotten where the clock begins again. */
+		if (channel->number == PERIOD_NONE && channel->time_ms != TIME_NONE)
 			return false;
 		if (channel->number != PERIOD_NONE && channel->number > grid->number)
 			return false;

@@ -94,6 +94,33 @@ static void assert_refused(struct fixture *f, struct span bytes, int code) {
 	text_finish(&after);
 }
 
+/* The times of a channel that has said nothing since the receiver's clock was set back are forgotten. */
+static void a_clock_that_has_begun_again_saves_and_loads(void **state) {
+	static const int64_t year = INT64_C(365) * 24 * 60 * MINUTE;
+	struct fixture before, after;
+
+	(void)state;
+	fixture_init(&before, 2, every(MINUTE));
+	assert_put(&before, 0, T0 + year, 1);
+	assert_int_equal(put_along(&before, 1, T0 + year, 2), 0);
+	assert_int_equal(detector_put_again(before.detector, 0, T0, 3, 10), 0);
+	struct text bytes = saved(&before);
+	fixture_init(&after, 2, every(MINUTE));
+	assert_int_equal(detector_load(after.detector, text_span(&bytes)), 0);
+	assert_int_equal(detector_newest_ms(after.detector), T0);
+	while (pull(&before)) {
+		assert_true(pull(&after));
+		assert_int_equal(after.tick.number, before.tick.number);
+		assert_int_equal(after.tick.time_ms, before.tick.time_ms);
+		assert_int_equal(after.tick.included[0], before.tick.included[0]);
+	}
+	assert_no_tick(&after);
+	assert_int_equal(after.tick.time_ms, T0);
+	text_finish(&bytes);
+	fixture_finish(&before);
+	fixture_finish(&after);
+}
+
 static void damaged_and_foreign_states_are_refused(void **state) {
 	struct fixture f, fewer, faster;
 	(void)state;
@@ -149,6 +176,7 @@ int main(void) {
 		cmocka_unit_test(a_loaded_clock_goes_on_where_the_saved_one_stood),
 		cmocka_unit_test(a_fresh_clock_saves_and_loads),
 		cmocka_unit_test(channels_younger_than_the_state_start_fresh),
+		cmocka_unit_test(a_clock_that_has_begun_again_saves_and_loads),
 		cmocka_unit_test(damaged_and_foreign_states_are_refused),
 		cmocka_unit_test(any_flipped_bit_is_refused_or_harmless),
 	};
