@@ -178,13 +178,19 @@ void app_fixture_hear_pumps(struct app_fixture *fixture, unsigned count, unsigne
 	}
 }
 
-void app_fixture_step(struct app_fixture *fixture) {
+bool app_fixture_step_batch(struct app_fixture *fixture) {
 	struct app *app = &fixture->app;
 
-	while (engine_fill(app->engine, app->step.batch) > 0) {
-		app_note_batch(app, app->step.batch);
-		batch_run(app->step.batch);
-		app_apply(app, app->step.batch, APP_JOURNAL);
+	if (engine_fill(app->engine, app->step.batch) == 0)
+		return false;
+	app_note_batch(app, app->step.batch);
+	batch_run(app->step.batch);
+	app_apply(app, app->step.batch, APP_JOURNAL);
+	return true;
+}
+
+void app_fixture_step(struct app_fixture *fixture) {
+	while (app_fixture_step_batch(fixture)) {
 	}
 }
 
@@ -265,6 +271,13 @@ static void assert_same_neighbourhoods(const struct app *app, const struct app *
 	text_finish(&others);
 }
 
+static void assert_same_series(const struct series_slot *slot, const struct series_slot *other) {
+	assert_same_text(&slot->forecast, &other->forecast);
+	assert_int_equal(slot->range_ms, other->range_ms);
+	assert_memory_equal(&slot->low, &other->low, sizeof(slot->low));
+	assert_memory_equal(&slot->high, &other->high, sizeof(slot->high));
+}
+
 void app_fixture_assert_same(struct app_fixture *fixture, struct app_fixture *other) {
 	struct app *app = &fixture->app;
 	uint32_t detectors = registry_last_detector_id(app->registry);
@@ -277,8 +290,7 @@ void app_fixture_assert_same(struct app_fixture *fixture, struct app_fixture *ot
 		assert_same_state(app, &other->app, id);
 	assert_same_neighbourhoods(app, &other->app);
 	for (uint32_t id = 1; id <= series; id++)
-		assert_same_text(
-			&app->roster.series[id].forecast, &other->app.roster.series[id].forecast);
+		assert_same_series(&app->roster.series[id], &other->app.roster.series[id]);
 }
 
 long long app_fixture_count(const struct app_fixture *fixture, const char *sql) {

@@ -53,7 +53,10 @@ void app_fixture_hear(
 /* The same from detectors pump1 to pump<count> of the source "plant", each with a value of its own. */
 void app_fixture_hear_pumps(struct app_fixture *fixture, unsigned count, unsigned minute);
 
-/* What waits steps, batch after batch. */
+/* One batch of what waits steps; false: nothing waits. */
+bool app_fixture_step_batch(struct app_fixture *fixture);
+
+/* All that waits steps, batch after batch. */
 void app_fixture_step(struct app_fixture *fixture);
 
 /* So many minutes of pumps, one after the other. */
@@ -65,7 +68,8 @@ void app_fixture_commit(struct app_fixture *fixture);
 /* The state of a detector, "pump1", with its clock and each of its series, appended. */
 void app_fixture_take_state(struct app_fixture *fixture, const char *detector, struct text *to);
 
-/* Both hold the same states and neighbourhoods, bit for bit, and the same latest forecasts. */
+/* Both hold the same states and neighbourhoods, bit for bit, the same latest forecasts, and the same ranges for what
+ * comes next. */
 void app_fixture_assert_same(struct app_fixture *fixture, struct app_fixture *other);
 
 /* What is stored, as a number. */

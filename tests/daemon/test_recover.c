@@ -73,16 +73,8 @@ static void run_both(unsigned pumps, unsigned from, unsigned minutes) {
 	app_fixture_run_pumps(&second, pumps, from, minutes);
 }
 
-/* Of nine detectors two have states, of different moments, the others are replayed from their first reading on. Of the
- * last minute the readings are in the database and nothing that came of them. */
-static void assert_resumes(const char *configuration, unsigned pumps, unsigned saved) {
-	app_fixture_start(&first, configuration);
-	app_fixture_run_pumps(&first, pumps, 0, 40);
-	first.app.save_credit = saved;
-	app_save_due(&first.app);
-	app_fixture_run_pumps(&first, pumps, 40, 20);
-	app_fixture_commit(&first);
-	app_fixture_hear_pumps(&first, pumps, 60);
+/* The first one goes on from what is committed, the second one is started on it. */
+static void copy_and_step(const char *configuration) {
 	app_fixture_commit(&first);
 	app_fixture_copy(&first, &second);
 	app_fixture_step(&first);
@@ -91,6 +83,18 @@ static void assert_resumes(const char *configuration, unsigned pumps, unsigned s
 	app_fixture_start(&second, configuration);
 	app_fixture_assert_same(&first, &second);
 	assert_same_tables();
+}
+
+/* Some have a state of minute 40, the others are replayed from their first reading on. Of the last minute the readings
+ * are in the database and nothing that came of them. */
+static void assert_resumes(const char *configuration, unsigned pumps, unsigned saved) {
+	app_fixture_start(&first, configuration);
+	app_fixture_run_pumps(&first, pumps, 0, 40);
+	first.app.save_credit = saved;
+	app_save_due(&first.app);
+	app_fixture_run_pumps(&first, pumps, 40, 20);
+	app_fixture_hear_pumps(&first, pumps, 60);
+	copy_and_step(configuration);
 	run_both(pumps, 61, 20);
 	app_fixture_assert_same(&first, &second);
 }
@@ -119,10 +123,53 @@ static void batches_that_depend_on_each_other_run_in_their_order(void **state) {
 	assert_logged("database: 3 detectors, 2 states, 0 rebuilt, 103 readings replayed");
 }
 
+#define GROUP "[limits]\nbatch = 4\n" PLANT "group = pumps\n"
+
+/* More comes than steps, so that in no minute the same ones step together as in the one before. */
+static void run_behind(unsigned from, unsigned minutes) {
+	for (unsigned minute = from; minute < from + minutes; minute++) {
+		app_fixture_hear_pumps(&first, 9, minute);
+		assert_true(app_fixture_step_batch(&first));
+		assert_true(app_fixture_step_batch(&first));
+	}
+}
+
+/* All nine are saved together. What is replayed puts out more than is committed at once. */
 static void members_of_a_group_step_again_as_they_did(void **state) {
 	(void)state;
-	assert_resumes("[limits]\nbatch = 4\n" PLANT "group = pumps\n", 9, 4);
-	assert_logged("database: 9 detectors, 9 states, 0 rebuilt, 189 readings replayed");
+	app_fixture_start(&first, GROUP);
+	app_fixture_run_pumps(&first, 9, 0, 40);
+	first.app.save_credit = 1;
+	app_save_due(&first.app);
+	run_behind(40, 230);
+	app_fixture_step(&first);
+	app_fixture_hear_pumps(&first, 9, 270);
+	copy_and_step(GROUP);
+	assert_logged("database: 9 detectors, 9 states, 0 rebuilt, 2079 readings replayed");
+	run_both(9, 271, 20);
+	app_fixture_assert_same(&first, &second);
+}
+
+/* The last that was noted is a batch, after which five of nine members still wait. */
+static void members_that_waited_for_their_batch_step_in_the_end(void **state) {
+	(void)state;
+	app_fixture_start(&first, GROUP);
+	app_fixture_run_pumps(&first, 9, 0, 40);
+	app_fixture_hear_pumps(&first, 9, 40);
+	assert_true(app_fixture_step_batch(&first));
+	copy_and_step(GROUP);
+}
+
+/* Only a clock that was set back lets in what lies so far behind the reading before. */
+static void what_came_after_a_clock_was_set_back_is_replayed(void **state) {
+	(void)state;
+	app_fixture_start(&first, LEAN PLANT);
+	app_fixture_run_pumps(&first, 2, 0, 20);
+	app_fixture_run_pumps(&first, 2, 1000000, 5);
+	app_fixture_run_pumps(&first, 2, 25, 20);
+	app_fixture_hear_pumps(&first, 2, 45);
+	copy_and_step(LEAN PLANT);
+	assert_logged("database: 2 detectors, 0 states, 0 rebuilt, 92 readings replayed");
 }
 
 static void start_again(const char *configuration) {
@@ -154,7 +201,7 @@ static void assert_as_of_the_latest(const char *configuration, unsigned pumps, u
 		assert_same_forecast(id);
 }
 
-/* 30 readings each of pump2 and pump3; pump1 goes on from its state. */
+/* 30 readings each of pump2 and pump3; pump1 goes on from its state. What was published then stays as it was. */
 static void states_that_can_not_be_used_are_rebuilt_and_named(void **state) {
 	(void)state;
 	app_fixture_start(&first, LEAN PLANT REBUILD);
@@ -172,10 +219,13 @@ static void states_that_can_not_be_used_are_rebuilt_and_named(void **state) {
 
 	app_fixture_start(&second, LEAN PLANT REBUILD);
 	assert_same_detector("pump1");
+	app_fixture_commit(&first);
+	assert_int_equal(rows_apart("series,issued_ms,json", "forecast"), 0);
 	app_fixture_finish(&second);
 	assert_as_of_the_latest(LEAN PLANT REBUILD, 3, 2);
 }
 
+/* Once: what has been rebuilt is saved. */
 static void states_of_other_options_are_rebuilt(void **state) {
 	(void)state;
 	app_fixture_start(&first, LEAN PLANT REBUILD);
@@ -185,6 +235,24 @@ static void states_of_other_options_are_rebuilt(void **state) {
 	assert_rebuilt("pump3", E_MISMATCH);
 	assert_logged("database: 3 detectors, 0 states, 3 rebuilt, 90 readings replayed");
 	assert_as_of_the_latest(LEAN PLANT "horizon = 7\n" REBUILD, 3, 1);
+
+	start_again(LEAN PLANT "horizon = 7\n" REBUILD);
+	assert_logged("database: 3 detectors, 3 states, 0 rebuilt, 0 readings replayed");
+}
+
+/* The forecasts that are made on the way are not those of then, though its readings all wait. */
+static void a_state_is_rebuilt_from_the_latest_readings_though_all_wait(void **state) {
+	(void)state;
+	app_fixture_start(&first, LEAN PLANT REBUILD);
+	app_fixture_run_pumps(&first, 3, 0, 60);
+	first.app.save_credit = 1;
+	app_save_due(&first.app);
+	app_fixture_commit(&first);
+	app_fixture_kill(&first);
+	fixture_meddle(first.files, "UPDATE state SET layout=layout+1");
+	app_fixture_start(&first, LEAN PLANT REBUILD);
+	assert_rebuilt("pump1", E_MISMATCH);
+	assert_logged("database: 3 detectors, 0 states, 1 rebuilt, 150 readings replayed");
 }
 
 /* The only state that there is. */
@@ -307,9 +375,12 @@ int main(void) {
 		APP_TEST(two_batches_at_a_time_give_the_same_bits),
 		APP_TEST(batches_that_depend_on_each_other_run_in_their_order),
 		APP_TEST(members_of_a_group_step_again_as_they_did),
+		APP_TEST(members_that_waited_for_their_batch_step_in_the_end),
+		APP_TEST(what_came_after_a_clock_was_set_back_is_replayed),
 		APP_TEST(the_latest_forecasts_are_there_after_a_stop),
 		APP_TEST(states_that_can_not_be_used_are_rebuilt_and_named),
 		APP_TEST(states_of_other_options_are_rebuilt),
+		APP_TEST(a_state_is_rebuilt_from_the_latest_readings_though_all_wait),
 		APP_TEST(of_a_state_that_fails_half_way_nothing_stays),
 		APP_TEST(a_limit_of_memory_that_has_shrunk_is_told),
 		APP_TEST(a_source_that_is_gone_disturbs_nobody),

@@ -220,6 +220,8 @@ static void a_stop_saves_a_group_with_what_it_knows_together(void **state) {
 	assert_asked(SAVED, "1,2,3,4");
 	assert_asked("SELECT count(*) FROM neighbourhood", "1");
 	assert_asked("SELECT count(DISTINCT sequence) FROM state", "1");
+	save(4);
+	assert_int_equal(first.app.counters.states, 4);
 }
 
 /* The readings are committed whatever the time. */
@@ -240,6 +242,7 @@ static void a_stop_with_time_leaves_nothing_waiting(void **state) {
 	uint64_t last = first.app.sequence;
 	app_save_all(&first.app, NO_DEADLINE);
 	assert_asked(STATES, "3");
+	assert_asked("SELECT count(DISTINCT series) FROM score", "3");
 	assert_asked("SELECT count(*) FROM reading", "30");
 	assert_int_equal(stored_floor(), last);
 	assert_true(contained(3) == last);
@@ -375,6 +378,8 @@ static void ticks_that_wait_are_saved_and_the_state_is_due_again(void **state) {
 	app_fixture_start(&second, LEAN PLANT);
 	app_fixture_step(&second);
 	app_fixture_assert_same(&first, &second);
+	app_save_all(&second.app, NO_DEADLINE);
+	assert_int_equal(second.app.counters.states, 1);
 }
 
 int main(void) {
