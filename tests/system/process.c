@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of $RUNNER at the most. */
+#define RUNNER_WORDS 16
+
 static void die(struct process *process, const char *what) {
 	char command[128];
 
@@ -129,6 +132,22 @@ static void preload(const struct process *process) {
 	setenv("LD_PRELOAD", process->preload, 1);
 }
 
+/* $RUNNER may name a program to run it under, with options, separated by spaces. */
+static void execute(const char *daemon, const char *configuration) {
+	const char *words[RUNNER_WORDS + 4];
+	char *runner = getenv("RUNNER");
+	size_t count = 0;
+
+	for (char *word = runner ? strtok(runner, " ") : NULL; word && count < RUNNER_WORDS;
+		word = strtok(NULL, " "))
+		words[count++] = word;
+	words[count] = daemon;
+	words[count + 1] = "-c";
+	words[count + 2] = configuration;
+	words[count + 3] = NULL;
+	execvp(words[0], (char *const *)words);
+}
+
 static void become_daemon(const struct process *process) {
 	int log = open(process_file(process, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
@@ -138,7 +157,7 @@ static void become_daemon(const struct process *process) {
 	setenv("NOTIFY_SOCKET", process_file(process, "notify"), 1);
 	if (process->preload)
 		preload(process);
-	execl(getenv("XLSTMD"), "xlstmd", "-c", process_file(process, "xlstmd.conf"), (char *)NULL);
+	execute(getenv("XLSTMD"), process_file(process, "xlstmd.conf"));
 	_exit(127);
 }
 
