@@ -146,20 +146,25 @@ int app_fixture_teardown(void **state) {
 	return release_log(state);
 }
 
-void app_fixture_hear(
-	struct app_fixture *fixture, const char *series, unsigned minute, double value) {
-	char payload[32];
+void app_fixture_receive(
+	struct app_fixture *fixture, const char *topic, unsigned minute, const char *payload) {
 	struct mail mail = {
 		.kind = MAIL_MESSAGE,
 		.time_ms = BEGIN_MS + (int64_t)minute * MINUTE_MS,
-		.topic = span_text(series),
+		.topic = span_text(topic),
+		.payload = span_text(payload),
 	};
-	uint64_t readings = fixture->app.counters.readings;
+
+	app_ingest(&fixture->app, &mail);
+	assert_int_equal(fixture->app.refusals.total, 0);
+}
+
+void app_fixture_hear(
+	struct app_fixture *fixture, const char *series, unsigned minute, double value) {
+	char payload[32];
 
 	snprintf(payload, sizeof(payload), "%.17g", value);
-	mail.payload = span_text(payload);
-	app_ingest(&fixture->app, &mail);
-	assert_int_equal(fixture->app.counters.readings, readings + 1);
+	app_fixture_receive(fixture, series, minute, payload);
 }
 
 /* A wave of ten minutes and something irregular on it. */

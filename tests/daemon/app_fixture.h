@@ -46,7 +46,11 @@ void app_fixture_copy(const struct app_fixture *from, struct app_fixture *to);
 /* Ends it and removes the folder. */
 void app_fixture_finish(struct app_fixture *fixture);
 
-/* A reading of "SOURCE/DETECTOR/CHANNEL" arrives, of that minute. */
+/* A message arrives in that minute, of which nothing is refused. */
+void app_fixture_receive(
+	struct app_fixture *fixture, const char *topic, unsigned minute, const char *payload);
+
+/* The same with one reading of "SOURCE/DETECTOR/CHANNEL". */
 void app_fixture_hear(
 	struct app_fixture *fixture, const char *series, unsigned minute, double value);
 

@@ -123,6 +123,30 @@ static void batches_that_depend_on_each_other_run_in_their_order(void **state) {
 	assert_logged("database: 3 detectors, 2 states, 0 rebuilt, 103 readings replayed");
 }
 
+#define PANEL "[source panel]\ntopic = panel/{detector}\nstep = 1m\n"
+
+static void hear_panel(unsigned minute) {
+	char payload[128];
+
+	snprintf(payload, sizeof(payload), "{\"power\":%u,\"current\":%u,\"voltage\":%u}",
+		minute * 7 % 31, minute * 3 % 17, minute * 5 % 23);
+	app_fixture_receive(&first, "panel/main", minute, payload);
+}
+
+/* The readings of a message step together. They are more than wait for a batch at once, and what comes of them is more
+ * than is committed at once; neither parts a message. */
+static void messages_of_several_readings_are_replayed_whole(void **state) {
+	(void)state;
+	app_fixture_start(&first, LEAN PANEL);
+	for (unsigned minute = 0; minute < 700; minute++) {
+		hear_panel(minute);
+		app_fixture_step(&first);
+	}
+	hear_panel(700);
+	copy_and_step(LEAN PANEL);
+	assert_logged("database: 1 detectors, 0 states, 0 rebuilt, 2103 readings replayed");
+}
+
 #define GROUP "[limits]\nbatch = 4\n" PLANT "group = pumps\n"
 
 /* More comes than steps, so that in no minute the same ones step together as in the one before. */
@@ -158,6 +182,18 @@ static void members_that_waited_for_their_batch_step_in_the_end(void **state) {
 	app_fixture_hear_pumps(&first, 9, 40);
 	assert_true(app_fixture_step_batch(&first));
 	copy_and_step(GROUP);
+}
+
+static void a_neighbourhood_that_can_not_be_used_begins_anew(void **state) {
+	(void)state;
+	app_fixture_start(&first, GROUP);
+	app_fixture_run_pumps(&first, 9, 0, 40);
+	app_fixture_stop(&first);
+	fixture_meddle(first.files, "UPDATE neighbourhood SET checksum=checksum+1");
+	app_fixture_start(&first, GROUP);
+	assert_logged("neighbourhood 1: its state can't be used");
+	app_fixture_run_pumps(&first, 9, 40, 20);
+	assert_int_equal(first.app.counters.forecasts, 180);
 }
 
 /* Only a clock that was set back lets in what lies so far behind the reading before. */
@@ -374,8 +410,10 @@ int main(void) {
 		APP_TEST(what_waits_is_replayed_to_the_same_bits),
 		APP_TEST(two_batches_at_a_time_give_the_same_bits),
 		APP_TEST(batches_that_depend_on_each_other_run_in_their_order),
+		APP_TEST(messages_of_several_readings_are_replayed_whole),
 		APP_TEST(members_of_a_group_step_again_as_they_did),
 		APP_TEST(members_that_waited_for_their_batch_step_in_the_end),
+		APP_TEST(a_neighbourhood_that_can_not_be_used_begins_anew),
 		APP_TEST(what_came_after_a_clock_was_set_back_is_replayed),
 		APP_TEST(the_latest_forecasts_are_there_after_a_stop),
 		APP_TEST(states_that_can_not_be_used_are_rebuilt_and_named),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app_fixture.h"
 #include "caught_log.h"
+#include "sanitizers.h"
+#include "starve.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -224,6 +226,30 @@ static void a_stop_saves_a_group_with_what_it_knows_together(void **state) {
 	assert_int_equal(first.app.counters.states, 4);
 }
 
+/* Whichever allocation fails. */
+static void a_group_is_saved_whole_or_not_at_all(void **state) {
+	const struct app *app = &first.app;
+	int failures = 0;
+
+	(void)state;
+	make_group();
+	for (bool failed = true; failed; failures += failed) {
+		first.app.save_cursor = 0;
+		first.app.save_credit = 1;
+		starve(failures + 1);
+		app_save_due(&first.app);
+		failed = starve_end();
+		if (app->counters.states > 0)
+			break;
+		assert_int_equal(journal_size(writer_journal(&first.app.writer)), 0);
+	}
+	assert_int_equal(app->counters.states, 4);
+	assert_true(failures > 0 || SANITIZED);
+	app_fixture_commit(&first);
+	assert_asked(SAVED, "1,2,3,4");
+	assert_asked("SELECT count(*) FROM neighbourhood", "1");
+}
+
 /* The readings are committed whatever the time. */
 static void a_stop_without_time_keeps_the_readings(void **state) {
 	(void)state;
@@ -392,6 +418,7 @@ int main(void) {
 		APP_TEST(one_that_is_not_saved_holds_the_floor_down),
 		APP_TEST(members_of_a_group_are_saved_at_one_moment),
 		APP_TEST(a_stop_saves_a_group_with_what_it_knows_together),
+		APP_TEST(a_group_is_saved_whole_or_not_at_all),
 		APP_TEST(a_stop_without_time_keeps_the_readings),
 		APP_TEST(a_stop_with_time_leaves_nothing_waiting),
 		APP_TEST(a_stop_commits_in_pieces_of_a_state_at_least),
