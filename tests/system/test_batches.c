@@ -132,6 +132,7 @@ static void who_stepped_together_steps_together_again(void **state) {
 		while (minute < end)
 			feed(minute++);
 		usleep(1000 * chance(KILL_MS));
+		process_await_query(&process, "SELECT count(*)>0 FROM forecast", "1");
 		process_kill(&process);
 		keep_database();
 
