@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A test that waits for something else does not look after its connection. */
+#define KEEP_ALIVE_S 3600
+
 /* The broker is busy, too, where sanitized tests run beside each other. */
 #define ANSWER_MS (SANITIZED ? 60000 : 10000)
 #define TURN_MS   20
@@ -104,7 +107,7 @@ void peer_connect(struct peer *peer, int port) {
 	mosquitto_subscribe_callback_set(peer->mosquitto, on_subscribed);
 	mosquitto_publish_callback_set(peer->mosquitto, on_published);
 	mosquitto_message_v5_callback_set(peer->mosquitto, on_message);
-	check(mosquitto_connect(peer->mosquitto, "127.0.0.1", port, 60), "connect");
+	check(mosquitto_connect(peer->mosquitto, "127.0.0.1", port, KEEP_ALIVE_S), "connect");
 	await_answers(peer);
 }
 
