@@ -257,7 +257,7 @@ static void remove_ballast(const struct fixture *fixture) {
 static void fill_small_disk(const struct fixture *fixture) {
 	char name[128];
 
-	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("tmpfs", fixture->folder, "tmpfs", 0, "size=3m") < 0)
 		_exit(NO_MOUNT);
 	snprintf(name, sizeof(name), "%s" BALLAST, fixture->folder);
