@@ -332,8 +332,9 @@ static int take_seat(
 	return 0;
 }
 
-/* Makes sure that a series can have a seat among those; whether it has one. */
-static int is_seated(struct groups *groups, const struct group_key *key, uint32_t series) {
+/* Leaves the seat of another group. 1: the series has one among those; 0: it has none, and there is room to note where it
+ * sits; -ENOMEM. */
+static int keep_seat(struct groups *groups, const struct group_key *key, uint32_t series) {
 	int r = reserve_seat(groups, series);
 	if (r == 0 && groups->seats[series].hood && !matches(hood_of(&groups->seats[series]), key))
 		groups_leave(groups, series);
@@ -342,7 +343,7 @@ static int is_seated(struct groups *groups, const struct group_key *key, uint32_
 
 int groups_join(struct groups *groups, const struct group_key *key, uint32_t series,
 	const struct place *place) {
-	int seated = is_seated(groups, key, series);
+	int seated = keep_seat(groups, key, series);
 	if (seated)
 		return seated < 0 ? seated : 0;
 	struct seat_taken taken = choose_seat(groups, key, series, place);
@@ -351,7 +352,7 @@ int groups_join(struct groups *groups, const struct group_key *key, uint32_t ser
 
 int groups_join_again(
 	struct groups *groups, const struct group_key *key, const struct seat_taken *taken) {
-	int seated = is_seated(groups, key, taken->series);
+	int seated = keep_seat(groups, key, taken->series);
 	if (seated)
 		return seated < 0 ? seated : 0;
 	return is_possible(groups, key, taken)

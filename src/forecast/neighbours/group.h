@@ -36,7 +36,7 @@ struct seat_taken {
 	uint32_t series;
 	uint32_t neighbourhood; /* number of the closest; one that is not there was made */
 	uint32_t half; /* number of the one that was split of it; 0: it was not full */
-	uint32_t reserved;
+	uint32_t reserved; /* 0: no byte is left open */
 	struct place place; /* of the series */
 };
 
