@@ -21,8 +21,8 @@
  * batch is filled when the one before has run. From engine_fill to engine_apply
  * the states that the batch names belong to batch_run, so for these detectors neither the states
  * nor the scores may be read or written meanwhile; batches run one after the other in the order
- * they were filled, or at the same time if they are apart. All other calls are for the loop thread. Nothing here reads a clock, waits, or
- * does I/O; batch_run allocates nothing and cannot fail.
+ * they were filled, or at the same time if they are apart (batch_is_apart). All other calls are for the loop
+ * thread. Nothing here reads a clock, waits, or does I/O; batch_run allocates nothing and cannot fail.
  */
 struct engine;
 struct batch;

@@ -92,6 +92,7 @@
 /* Which detectors of groups stepped together; a replay of what waits keeps to it. */
 #define BATCH_TABLE                                                                                \
 	"CREATE TABLE batch(sequence INTEGER PRIMARY KEY, detectors BLOB NOT NULL) STRICT"
+/* A fresh database gets it as an old one does, so that both have the same schema. */
 #define SEATS_COLUMN "ALTER TABLE batch ADD COLUMN seats BLOB"
 
 /* clang-format on */

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* To read a state takes about twice as long as to use it. State number n comes from reader n % READERS. */
+/* To read a state takes longer than to use it. State number n comes from reader n % READERS. */
 #define READERS 2
 
 /* States of a reader that are ready or being made ready. */
