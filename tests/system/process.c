@@ -132,7 +132,6 @@ static void preload(const struct process *process) {
 	setenv("LD_PRELOAD", process->preload, 1);
 }
 
-/* $RUNNER may name a program to run it under, with options, separated by spaces. */
 static void execute(const char *daemon, const char *configuration) {
 	const char *words[RUNNER_WORDS + 4];
 	char *runner = getenv("RUNNER");

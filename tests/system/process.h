@@ -44,7 +44,8 @@ void process_create(struct process *process, const struct broker *broker, const 
 /* Writes the configuration anew. */
 void process_configure(struct process *process, const struct broker *broker, const char *lines);
 
-/* Starts it; `process_start` waits until it is ready. */
+/* Starts it, under the program that $RUNNER may name, with options, separated by spaces; `process_start` waits until it
+ * is ready. */
 void process_spawn(struct process *process);
 void process_start(struct process *process);
 
