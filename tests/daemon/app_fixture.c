@@ -228,15 +228,7 @@ static void take_state(struct app *app, const struct detector *detector, struct 
 	assert_false(text_failed(to));
 }
 
-void app_fixture_take_state(struct app_fixture *fixture, const char *detector, struct text *to) {
-	const struct detector *found =
-		registry_find_detector(fixture->app.registry, span_text(detector));
-
-	assert_non_null(found);
-	take_state(&fixture->app, found, to);
-}
-
-static void assert_same_text(const struct text *one, const struct text *other) {
+void assert_same_text(const struct text *one, const struct text *other) {
 	assert_int_equal(one->length, other->length);
 	assert_memory_equal(one->data, other->data, one->length);
 }
@@ -249,6 +241,15 @@ static void assert_same_state(struct app *app, struct app *other, uint32_t id) {
 	assert_same_text(&state, &others);
 	text_finish(&state);
 	text_finish(&others);
+}
+
+void app_fixture_assert_same_detector(
+	struct app_fixture *fixture, struct app_fixture *other, const char *name) {
+	const struct detector *detector =
+		registry_find_detector(fixture->app.registry, span_text(name));
+
+	assert_non_null(detector);
+	assert_same_state(&fixture->app, &other->app, detector_id(detector));
 }
 
 static void take_neighbourhood(const struct app *app, size_t index, struct text *to) {

@@ -69,12 +69,15 @@ void app_fixture_run_pumps(
 
 void app_fixture_commit(struct app_fixture *fixture);
 
-/* The state of a detector, "pump1", with its clock and each of its series, appended. */
-void app_fixture_take_state(struct app_fixture *fixture, const char *detector, struct text *to);
-
 /* Both hold the same states and neighbourhoods, bit for bit, the same latest forecasts, and the same ranges for what
  * comes next. */
 void app_fixture_assert_same(struct app_fixture *fixture, struct app_fixture *other);
+
+/* So is the state of a detector, "pump1", with its clock and each of its series. */
+void app_fixture_assert_same_detector(
+	struct app_fixture *fixture, struct app_fixture *other, const char *name);
+
+void assert_same_text(const struct text *one, const struct text *other);
 
 /* What is stored, as a number. */
 long long app_fixture_count(const struct app_fixture *fixture, const char *sql);

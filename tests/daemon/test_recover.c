@@ -39,24 +39,12 @@ static void assert_same_tables(void) {
 	assert_int_equal(rows_apart("series,time_ms,score", "anomaly"), 0);
 }
 
-static void assert_same_detector(const char *name) {
-	struct text state = { 0 }, other = { 0 };
-
-	app_fixture_take_state(&first, name, &state);
-	app_fixture_take_state(&second, name, &other);
-	assert_int_equal(state.length, other.length);
-	assert_memory_equal(state.data, other.data, state.length);
-	text_finish(&state);
-	text_finish(&other);
-}
-
 static void assert_same_forecast(uint32_t series) {
 	const struct text *forecast = &first.app.roster.series[series].forecast;
 	const struct text *other = &second.app.roster.series[series].forecast;
 
 	assert_true(forecast->length > 0);
-	assert_int_equal(forecast->length, other->length);
-	assert_memory_equal(forecast->data, other->data, other->length);
+	assert_same_text(forecast, other);
 }
 
 static void assert_rebuilt(const char *detector, int error) {
@@ -254,7 +242,7 @@ static void states_that_can_not_be_used_are_rebuilt_and_named(void **state) {
 	assert_logged("database: 3 detectors, 1 states, 2 rebuilt, 60 readings replayed");
 
 	app_fixture_start(&second, LEAN PLANT REBUILD);
-	assert_same_detector("pump1");
+	app_fixture_assert_same_detector(&first, &second, "pump1");
 	app_fixture_commit(&first);
 	assert_int_equal(rows_apart("series,issued_ms,json", "forecast"), 0);
 	app_fixture_finish(&second);
@@ -398,8 +386,8 @@ static void a_source_that_is_gone_disturbs_nobody(void **state) {
 	start_again(LEAN PLANT);
 	assert_int_equal(registry_last_detector_id(first.app.registry), 3);
 	run_both(2, 40, 10);
-	assert_same_detector("pump1");
-	assert_same_detector("pump2");
+	app_fixture_assert_same_detector(&first, &second, "pump1");
+	app_fixture_assert_same_detector(&first, &second, "pump2");
 
 	start_again(LEAN PLANT MINE);
 	app_fixture_assert_same(&first, &second);
